@@ -1,0 +1,121 @@
+"""Topics: their names, what each one carries, and which partition a key belongs to."""
+
+from enum import StrEnum
+from typing import TypeVar
+from zlib import crc32
+
+import msgspec
+
+from domain.bars import Bar
+from domain.errors import Drop
+from domain.orders import Execution, Order, Position
+from domain.predictions import FeatureVector, Prediction, Signal
+
+
+class Topic(StrEnum):
+    """Every topic of AIFX; a run may put a prefix before the name."""
+
+    TICKS = "ticks"
+    TICKS_REJECTED = "ticks.rejected"
+    BARS = "bars"
+    FEATURES = "features"
+    PREDICTIONS = "predictions"
+    SIGNALS = "signals"
+    ORDERS = "orders"
+    EXECUTIONS = "executions"
+    POSITIONS = "positions"
+    METRICS = "metrics"
+    DEAD_LETTER = "dead-letter"
+
+
+class DeadLetter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A record that no reader could use, kept whole with the reason and where it stood."""
+
+    topic: str
+    partition: int
+    offset: int
+    reason: str
+    value: bytes
+    v: int = 1
+
+
+class WorkerMetrics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What one worker has done so far: counters, and latency histograms by hop.
+
+    Attributes
+    ----------
+    worker
+        Name of the dataflow.
+    wall_ns
+        Wall clock of the report; metrics are about machines, not about markets.
+    counters
+        Totals since the start of the run, by name.
+    histograms
+        HdrHistogram of latencies in microseconds, base64 as the library encodes it, by hop.
+    """
+
+    worker: str
+    wall_ns: int
+    counters: dict[str, int]
+    histograms: dict[str, str]
+    v: int = 1
+
+
+RECORD_TYPES: dict[Topic, type[msgspec.Struct]] = {
+    Topic.BARS: Bar,
+    Topic.FEATURES: FeatureVector,
+    Topic.PREDICTIONS: Prediction,
+    Topic.SIGNALS: Signal,
+    Topic.ORDERS: Order,
+    Topic.EXECUTIONS: Execution,
+    Topic.POSITIONS: Position,
+    Topic.METRICS: WorkerMetrics,
+    Topic.DEAD_LETTER: DeadLetter,
+}
+"""The JSON topics; ``ticks`` and ``ticks.rejected`` carry ``domain.ticks.TICK_DTYPE``."""
+
+RECORD_VERSION = 1
+"""Version that every JSON record carries in ``v``."""
+
+_ENCODER = msgspec.json.Encoder()
+_DECODERS = {topic: msgspec.json.Decoder(type_) for topic, type_ in RECORD_TYPES.items()}
+_R = TypeVar("_R", bound=msgspec.Struct)
+
+
+def encode(record: msgspec.Struct) -> bytes:
+    """Write a record as JSON; the same record always gives the same bytes."""
+    return _ENCODER.encode(record)
+
+
+def decode(topic: Topic, value: bytes) -> msgspec.Struct:
+    """Read a JSON record of a topic.
+
+    Raises
+    ------
+    Drop
+        If the bytes are no such record or its version is unknown.
+    """
+    try:
+        record: msgspec.Struct = _DECODERS[topic].decode(value)
+    except (msgspec.MsgspecError, ValueError) as error:
+        msg = f"no {topic} record: {error}"
+        raise Drop(msg) from error
+    version = getattr(record, "v", None)
+    if version != RECORD_VERSION:
+        msg = f"{topic} record version {version}; this reader knows version {RECORD_VERSION}"
+        raise Drop(msg)
+    return record
+
+
+def decode_as(topic: Topic, value: bytes, type_: type[_R]) -> _R:
+    """Read a JSON record of a topic whose type the caller knows; see `decode`."""
+    record = decode(topic, value)
+    if not isinstance(record, type_):
+        msg = f"{topic} carries {type(record).__name__}, not {type_.__name__}"
+        raise TypeError(msg)
+    return record
+
+
+def partition_of(key: str, partitions: int) -> int:
+    """Return the partition of a key: CRC-32, as librdkafka's ``consistent`` partitioner does."""
+    return crc32(key.encode()) % partitions

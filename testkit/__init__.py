@@ -1,0 +1,1 @@
+"""Shipped fakes and builders: real protocols, never imported by production code paths."""
