@@ -140,7 +140,11 @@ class DockerBroker:
         """
         if self._container is None:
             return False
-        self._container.reload()
+        docker_errors = importlib.import_module("docker.errors")
+        try:
+            self._container.reload()
+        except docker_errors.NotFound:
+            return False
         return str(self._container.status) in {"created", "running"}
 
     def log_tail(self) -> str:

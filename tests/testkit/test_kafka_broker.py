@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka import Consumer, KafkaError, Producer
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from testkit import kafka
 from testkit.kafka import resolve
@@ -25,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="module")
 def topic(kafka_bootstrap: str) -> Iterator[str]:
-    """A topic of its own on the shared broker."""
+    """Give a topic of its own on the shared broker."""
     name = f"testkit-broker-{os.getpid()}"
     admin = AdminClient({"bootstrap.servers": kafka_bootstrap})
     admin.create_topics([NewTopic(name, num_partitions=1, replication_factor=1)])[name].result(
@@ -38,7 +39,14 @@ def topic(kafka_bootstrap: str) -> Iterator[str]:
 def produce(bootstrap: str, topic: str, values: list[bytes]) -> list[object]:
     """Produce every value and give the delivery errors."""
     errors: list[object] = []
-    producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True})
+    producer = Producer(
+        {
+            "bootstrap.servers": bootstrap,
+            "enable.idempotence": True,
+            # How long a missing topic may still be on its way; the default is half a minute.
+            "topic.metadata.propagation.max.ms": 1000,
+        }
+    )
     for value in values:
         producer.produce(topic, value, on_delivery=lambda error, _message: errors.append(error))
     assert producer.flush(TIMEOUT_S) == 0
@@ -74,7 +82,7 @@ def require_own_broker() -> None:
 
 
 def closed_port() -> int:
-    """A port that nothing listens on."""
+    """Pick a port that nothing listens on."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return int(sock.getsockname()[1])
@@ -110,13 +118,14 @@ def test_named_broker_wins_and_is_left_running(
 
 
 @pytest.mark.kafka
-def test_taken_port_is_an_error(kafka_bootstrap: str, tmp_path: Path) -> None:
-    """A broker that answers on the asked port is not mistaken for the one being started."""
+def test_taken_port_is_an_error(tmp_path: Path) -> None:
+    """Whoever listens on the asked port is not mistaken for the broker being started."""
     require_own_broker()
-    port = int(kafka_bootstrap.rpartition(":")[2])
-    second = kafka.KafkaBroker(say=lambda _line: None, port=port, data_dir=tmp_path)
-    with pytest.raises(kafka.KafkaStartError, match="already in use"):
-        second.start()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = int(taken.getsockname()[1])
+        second = kafka.KafkaBroker(say=lambda _line: None, port=port, data_dir=tmp_path)
+        with pytest.raises(kafka.KafkaStartError, match="already in use"):
+            second.start()
     assert not second.is_alive()
 
 
@@ -152,8 +161,10 @@ def test_served_broker_ends_with_its_process(number: signal.Signals, tmp_path: P
     """Asked to stop it exits with 0; killed outright, it takes the broker with it."""
     require_own_broker()
     with subprocess.Popen(
-        [sys.executable, "-u", "-c", SERVE, str(tmp_path)],
+        [sys.executable, "-u", "-c", SERVE, str(tmp_path / "data")],
         cwd=ROOT,
+        # Killed outright it cannot remove its temporary folder.
+        env={**os.environ, "TMPDIR": str(tmp_path)},
         stdout=subprocess.PIPE,
         text=True,
     ) as person:

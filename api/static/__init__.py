@@ -1,0 +1,1 @@
+"""What a browser loads: one page, its styles and its ES modules. No build step, no other host."""

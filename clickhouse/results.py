@@ -1,0 +1,111 @@
+"""What a run came to, read back: counts, profit, and the digests that two runs are compared by.
+
+Every query reads with ``FINAL``, so that what was written twice counts once.
+"""
+
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+from clickhouse_connect.driver.client import Client
+
+from clickhouse.tables import TABLES
+from domain.bars import TIMEFRAMES
+from domain.canonical import BAR_LAYOUT, SIGNAL_LAYOUT, bars_sha256, signals_sha256
+
+ACCOUNT_TOTAL = "*"
+"""Symbol of the position that sums up its account."""
+
+
+class Pnl(NamedTuple):
+    """An account's total at its last mark, in account currency; None where no rate was known."""
+
+    ts_event_ns: int
+    realised: Decimal | None
+    unrealised: Decimal | None
+    equity: Decimal | None
+
+
+def rows(client: Client, query: str, **parameters: Any) -> list[tuple[Any, ...]]:
+    """Return the rows of a query; ``{name:Type}`` in it stands for a parameter."""
+    return [tuple(row) for row in client.query(query, parameters=parameters).result_rows]
+
+
+def counts(client: Client, run: str) -> dict[str, int]:
+    """Return the records of a run by table, every table named."""
+    query = "SELECT count() FROM {table} FINAL WHERE run = {{run:String}}"
+    return {table: rows(client, query.format(table=table), run=run)[0][0] for table in TABLES}
+
+
+def rejected_by_reason(client: Client, run: str) -> dict[str, int]:
+    """Return the rejected ticks by reason, names ascending; a tick counts under each of its own."""
+    found = rows(
+        client,
+        "SELECT arrayJoin(reasons) AS reason, count() FROM ticks_rejected FINAL "
+        "WHERE run = {run:String} GROUP BY reason ORDER BY reason",
+        run=run,
+    )
+    return dict(found)
+
+
+def bars_by_timeframe(client: Client, run: str) -> dict[str, int]:
+    """Return the number of bars by timeframe, shortest first, every timeframe named."""
+    found = rows(
+        client,
+        "SELECT timeframe, count() FROM bars FINAL WHERE run = {run:String} GROUP BY timeframe",
+        run=run,
+    )
+    return {**dict.fromkeys(TIMEFRAMES, 0), **dict(found)}
+
+
+def orders(client: Client, run: str) -> int:
+    """Return how many orders there were, however many events each of them had."""
+    query = "SELECT uniqExact(client_order_id) FROM orders WHERE run = {run:String}"
+    return int(rows(client, query, run=run)[0][0])
+
+
+def fills(client: Client, run: str) -> int:
+    """Return how many executions there were."""
+    query = "SELECT count() FROM executions FINAL WHERE run = {run:String}"
+    return int(rows(client, query, run=run)[0][0])
+
+
+def pnl(client: Client, run: str) -> dict[str, Pnl]:
+    """Return the last total of every account of a run, accounts ascending."""
+    found = rows(
+        client,
+        "SELECT account, toUnixTimestamp64Nano(ts_event), realised_account, unrealised_account, "
+        "equity_account FROM positions FINAL "
+        "WHERE run = {run:String} AND symbol = {total:String} "
+        "ORDER BY account, ts_event DESC LIMIT 1 BY account",
+        run=run,
+        total=ACCOUNT_TOTAL,
+    )
+    return {account: Pnl(*values) for account, *values in found}
+
+
+def sha256_bars(client: Client, run: str) -> str:
+    """Return the digest of a run's bars in their canonical form (`domain.canonical`)."""
+    return bars_sha256(_columns(client, "bars", run, BAR_LAYOUT))
+
+
+def sha256_signals(client: Client, run: str) -> str:
+    """Return the digest of a run's signals in their canonical form (`domain.canonical`)."""
+    return signals_sha256(_columns(client, "signals", run, SIGNAL_LAYOUT))
+
+
+def arrow(client: Client, query: str, **parameters: Any) -> pa.Table:
+    """Return the result of a query as an Arrow table."""
+    return client.query_arrow(query, parameters=parameters)
+
+
+def _columns(client: Client, table: str, run: str, layout: dict[str, str]) -> dict[str, Any]:
+    # The order is the canonical form's business, so the server need not sort.
+    names = ", ".join(
+        f"toUnixTimestamp64Nano({name.removesuffix('_ns')}) AS {name}"
+        if name.endswith("_ns")
+        else name
+        for name in layout
+    )
+    found = arrow(client, f"SELECT {names} FROM {table} FINAL WHERE run = {{run:String}}", run=run)  # noqa: S608 - names of our own
+    return {name: found[name].to_numpy() for name in layout}

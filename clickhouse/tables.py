@@ -1,0 +1,14 @@
+"""The tables by name, and which topic each one keeps."""
+
+from domain.topics import Topic
+
+TABLE_OF: dict[Topic, str] = {
+    topic: topic.value.replace(".", "_").replace("-", "_") for topic in Topic
+}
+"""Table of each topic: its name with ``.`` and ``-`` as ``_``."""
+
+TABLES: tuple[str, ...] = tuple(sorted(TABLE_OF.values()))
+"""Tables that hold records, in the order of their names. ``runs`` is none of them."""
+
+TICK_TABLES = frozenset({TABLE_OF[Topic.TICKS], TABLE_OF[Topic.TICKS_REJECTED]})
+"""Tables whose rows come as a tick array; every other table takes decoded records."""

@@ -1,0 +1,129 @@
+"""The plan of one run: everything that a worker process must know, as one JSON file.
+
+Secrets are not in it: they come from the environment of the worker.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from domain.errors import Corrupt
+from domain.log import LogAddress
+from domain.topics import Topic
+
+READS: dict[str, tuple[Topic, ...]] = {
+    "trading": (Topic.TICKS,),
+    "execution": (Topic.TICKS, Topic.SIGNALS),
+    "archive": (
+        Topic.TICKS,
+        Topic.TICKS_REJECTED,
+        Topic.BARS,
+        Topic.FEATURES,
+        Topic.PREDICTIONS,
+        Topic.SIGNALS,
+        Topic.ORDERS,
+        Topic.EXECUTIONS,
+        Topic.POSITIONS,
+    ),
+}
+"""Topics that each dataflow reads to their end."""
+
+WORKERS = ("ingest", *READS)
+"""Every dataflow of a run, in the order in which ticks pass them."""
+
+
+class FeedPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind"):
+    """What the ingest plays; see the subclasses."""
+
+    symbols: tuple[str, ...]
+
+
+class RecordedPlan(FeedPlan, frozen=True, forbid_unknown_fields=True, tag="recorded"):
+    """Recorded ticks of a file or folder, cut to ``[from_ns, to_ns)``."""
+
+    path: str
+    from_ns: int | None = None
+    to_ns: int | None = None
+
+
+class SimulatedPlan(FeedPlan, frozen=True, forbid_unknown_fields=True, tag="simulated"):
+    """Simulated trade days, ISO 8601 dates, both ends included."""
+
+    origin: str
+    first: str
+    last: str
+    seed: int
+
+
+AnyFeed = RecordedPlan | SimulatedPlan
+
+
+class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One run.
+
+    Attributes
+    ----------
+    run
+        Name of the run: in every row of the archive and before every topic.
+    data_dir
+        Folder of the embedded store and the models.
+    run_dir
+        Folder of this run alone: plan, recovery stores, ledger, logs.
+    address
+        Where its topics are.
+    feed, feed_fingerprint
+        What it plays, and the identity of these ticks.
+    speed
+        Event seconds per wall second; None for as fast as the readers follow.
+    batch_model
+        Id of the promoted artefact, or None: the online model alone.
+    settings
+        The settings tree, without secrets.
+    """
+
+    run: str
+    data_dir: str
+    run_dir: str
+    address: LogAddress
+    feed: AnyFeed
+    feed_fingerprint: str
+    speed: float | None
+    batch_model: str | None
+    settings: dict[str, dict[str, object]]
+    state: Literal["running", "stopped", "finished", "lost"] = "running"
+    v: int = 1
+
+    def group(self, worker: str) -> str:
+        """Return the consumer group of a worker."""
+        return f"aifx.{self.run}.{worker}"
+
+
+def plan_path(run_dir: Path) -> Path:
+    """Return where a run keeps its plan."""
+    return run_dir / "plan.json"
+
+
+def save(plan: Plan) -> None:
+    """Write a plan so that a reader sees the old one or the new one, never a part."""
+    path = plan_path(Path(plan.run_dir))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".new")
+    fresh.write_bytes(msgspec.json.format(msgspec.json.encode(plan)))
+    fresh.replace(path)
+
+
+def read(run_dir: Path) -> Plan:
+    """Read the plan of a run.
+
+    Raises
+    ------
+    Corrupt
+        If there is none or it cannot be read.
+    """
+    path = plan_path(run_dir)
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Plan)
+    except (OSError, msgspec.MsgspecError) as error:
+        msg = f"{path} is no readable run plan ({error}); start with --fresh"
+        raise Corrupt(msg) from error

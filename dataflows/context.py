@@ -1,0 +1,163 @@
+"""From settings to the frozen configs of the rooms below: the one place that knows both."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+from brokers.paper import PaperConfig
+from config.plan import AnyFeed, Plan, RecordedPlan, SimulatedPlan
+from config.settings import Settings
+from domain.nanos import MS_NS
+from features.bars import BarConfig
+from features.minute_features import FeatureConfig
+from features.quality import QualityConfig
+from features.spec import FEATURE_NAMES, SCHEMA
+from models.batch import OnnxModel
+from models.ensemble import EnsembleConfig
+from models.labels import DelayedLabels
+from models.online import OnlineLogistic
+from models.prediction import PredictionConfig
+from operators.decide import DecisionConfig
+from operators.meter import Meter
+from sources.feed import TickFeed
+from sources.quiesce import Quiesce
+from sources.recorded import RecordedFeed
+from sources.simulated import SimulatedFeed
+from trading.engine import ExecutionConfig
+from trading.risk import RiskLimits
+from trading.signals import SignalConfig
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a dataflow is built from.
+
+    Attributes
+    ----------
+    plan, settings
+        The run and its settings.
+    quiesce
+        How the process is asked to stop.
+    meter
+        Where the dataflow counts and times.
+    wall_ns
+        Reads the wall clock; for stamps and latency figures only.
+    """
+
+    plan: Plan
+    settings: Settings
+    quiesce: Quiesce
+    meter: Meter
+    wall_ns: Callable[[], int]
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Symbols of the feed, ascending."""
+        return self.plan.feed.symbols
+
+
+def models_dir(data_dir: str) -> Path:
+    """Return where the artefacts and the promotion ledger are."""
+    return Path(data_dir) / "models"
+
+
+def open_feed(plan: AnyFeed) -> TickFeed:
+    """Open the feed of a plan.
+
+    Raises
+    ------
+    BadUse
+        If it cannot be played.
+    """
+    match plan:
+        case RecordedPlan():
+            return RecordedFeed(Path(plan.path), plan.symbols, plan.from_ns, plan.to_ns)
+        case SimulatedPlan():
+            origin, first, last = map(date.fromisoformat, (plan.origin, plan.first, plan.last))
+            return SimulatedFeed(plan.symbols, origin, first, last, plan.seed)
+
+
+def quality_config(settings: Settings, symbols: tuple[str, ...]) -> QualityConfig:
+    """Return the tick-quality rules."""
+    ingest = settings.ingest
+    return QualityConfig(
+        symbols=symbols,
+        future_skew_ns=ingest.future_skew_ms * MS_NS,
+        grace_ns=ingest.grace_ms * MS_NS,
+        heartbeat_ns=ingest.heartbeat_ms * MS_NS,
+    )
+
+
+def bar_config(settings: Settings) -> BarConfig:
+    """Return the bar step's settings."""
+    return BarConfig(grace_ns=settings.ingest.grace_ms * MS_NS)
+
+
+def feature_config() -> FeatureConfig:
+    """Return the feature step's settings."""
+    return FeatureConfig()
+
+
+def label_rule(settings: Settings) -> DelayedLabels:
+    """Return when the answer to a bar is known."""
+    return DelayedLabels(
+        settings.models.horizon_ms * MS_NS, settings.models.label_tolerance_ms * MS_NS
+    )
+
+
+def decision_config(context: Context) -> DecisionConfig:
+    """Return models and rule, the promoted artefact loaded and verified.
+
+    Raises
+    ------
+    Corrupt
+        If the artefact fails its check.
+    """
+    settings, plan = context.settings.models, context.plan
+    labels = label_rule(context.settings)
+    batch = plan.batch_model
+    predictions = PredictionConfig(
+        online=OnlineLogistic(
+            feature_schema=SCHEMA,
+            feature_names=FEATURE_NAMES,
+            labels=labels,
+            learning_rate=settings.online_learning_rate,
+            l2=settings.online_l2,
+            min_labels=settings.online_min_labels,
+        ),
+        batch=None if batch is None else OnnxModel.load(models_dir(plan.data_dir), batch),
+        ensemble=EnsembleConfig({"online": settings.online_weight, "batch": settings.batch_weight}),
+    )
+    rule = SignalConfig(
+        model_id=predictions.model_id,
+        horizon_ns=labels.horizon_ns,
+        min_edge=context.settings.signals.min_edge,
+    )
+    return DecisionConfig(predictions, rule)
+
+
+def execution_config(settings: Settings, symbols: tuple[str, ...]) -> ExecutionConfig:
+    """Return the account, its sizing and its limits."""
+    execution = settings.execution
+    return ExecutionConfig(
+        symbols=symbols,
+        account=execution.account,
+        account_currency=execution.account_currency,
+        start_balance=execution.start_balance,
+        fraction=execution.fraction,
+        limits=RiskLimits(
+            max_position_notional=execution.max_position_notional,
+            max_order_notional=execution.max_order_notional,
+            max_price_age_ns=execution.max_price_age_ms * MS_NS,
+            max_spread_pips=Decimal(str(execution.max_spread_pips)),
+            max_daily_loss_fraction=execution.max_daily_loss_fraction,
+        ),
+        grace_ns=settings.ingest.grace_ms * MS_NS,
+    )
+
+
+def paper_config(settings: Settings) -> PaperConfig:
+    """Return the paper venue's settings."""
+    return PaperConfig(latency_ns=settings.execution.paper_latency_ms * MS_NS)

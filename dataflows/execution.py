@@ -1,0 +1,111 @@
+"""``execution``: ``ticks`` and ``signals`` -> paper broker -> orders, executions, positions."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import bytewax.operators as op
+from bytewax.dataflow import Dataflow
+from bytewax.operators import KeyedStream
+
+from brokers.paper import PaperBroker
+from config.plan import READS
+from dataflows.context import Context, execution_config, paper_config
+from dataflows.graph import Writer, out
+from domain.log import OutRecord
+from domain.predictions import Signal
+from domain.ticks import TickBatch
+from domain.topics import Topic
+from operators.decode import by_symbol, structs_of, ticks_of
+from operators.execute import ExecuteStep, Happened, Heard, kind_of
+from operators.keyed import keyed
+from sources.kafka import KafkaSource, KafkaSourceConfig, Polled
+from trading.engine import stream_of
+from trading.ledger import Ledger
+
+EXECUTE_STEP = "execute"
+LEDGER_FILE = "ledger.sqlite"
+PAPER_FILE = "paper-venue.sqlite"
+
+ByAccount = KeyedStream[TickBatch | Heard]
+
+
+def execute(
+    context: Context, events: ByAccount, ledger: Ledger, broker: PaperBroker
+) -> KeyedStream[Happened]:
+    """Wire the account's step: quotes and signals keyed by account in, events out."""
+    config = execution_config(context.settings, context.symbols)
+    return keyed(
+        EXECUTE_STEP,
+        events,
+        lambda _key, state: ExecuteStep(
+            config, state, ledger, broker, context.wall_ns, context.meter.observe
+        ),
+        lambda _: config.account,
+    )
+
+
+def build(context: Context) -> Dataflow:
+    """Wire the execution dataflow.
+
+    Raises
+    ------
+    Corrupt
+        If the ledger or the venue's store cannot be trusted.
+    """
+    flow = Dataflow("execution")
+    plan = context.plan
+    account = context.settings.execution.account
+    folder = Path(plan.run_dir)
+    homes = {
+        p: tuple(s for s in context.symbols if plan.address.partition(s) == p)
+        for p in range(plan.address.partitions)
+    }
+
+    def split(polled: Polled) -> Iterable[TickBatch | Heard]:
+        if polled.topic is Topic.TICKS:
+            records, dead = ticks_of(polled)
+            yield from by_symbol(records, homes[polled.partition], polled.stamp.wall_ns)
+        else:
+            signals, dead = structs_of(polled)
+            for signal in signals:
+                if isinstance(signal, Signal):
+                    yield Heard(signal, polled.stamp.wall_ns)
+        context.meter.add("undecodable", len(dead))
+
+    source = KafkaSource(
+        KafkaSourceConfig(
+            address=plan.address,
+            topics=READS["execution"],
+            reader="execution",
+            group=plan.group("execution"),
+            idle_ms=context.settings.engine.idle_ms,
+            flow_control=True,
+        ),
+        context.quiesce,
+        context.meter.observe,
+        context.wall_ns,
+    )
+    events = op.flat_map("split", op.input("log", flow, source), split)
+    happened = execute(
+        context,
+        op.key_on("by_account", events, lambda _: account),
+        Ledger.open(folder / LEDGER_FILE),
+        paper_config(context.settings).open(folder / PAPER_FILE),
+    )
+    writer = Writer(context)
+    for topic, counter in (
+        (Topic.ORDERS, "order_events"),
+        (Topic.EXECUTIONS, "fills"),
+        (Topic.POSITIONS, ""),
+    ):
+        mine = op.filter_value(f"only_{topic}", happened, _is(topic))
+        writer.to(topic, op.map_value(f"{topic}_log", mine, _log), counter)
+    return flow
+
+
+def _is(topic: Topic) -> Callable[[Happened], bool]:
+    return lambda happened: kind_of(happened.record) == topic
+
+
+def _log(happened: Happened) -> list[OutRecord]:
+    return out(happened.account, [happened.record], 0, stream_of(happened.record))

@@ -1,0 +1,55 @@
+"""``ingest``: feed -> judged ticks and heartbeats -> ``ticks``, ``ticks.rejected``."""
+
+from collections.abc import Callable
+
+import bytewax.operators as op
+from bytewax.dataflow import Dataflow
+
+from dataflows.context import Context, open_feed, quality_config
+from dataflows.graph import Writer
+from domain.log import OutRecord
+from domain.topics import Topic
+from operators.ingest import JudgeLogic, Routed, route
+from operators.keyed import keyed
+from sources.feed_source import PART, FeedSource, FeedSourceConfig
+
+JUDGE_STEP = "judge"
+
+
+def build(context: Context, may_go_on: Callable[[], bool]) -> Dataflow:
+    """Wire the ingest.
+
+    Parameters
+    ----------
+    context
+        Run, settings and hooks.
+    may_go_on
+        Whether the readers of the log have room (`sources.flow_control`).
+    """
+    flow = Dataflow("ingest")
+    address = context.plan.address
+    rules = quality_config(context.settings, context.symbols)
+    active = frozenset(address.partition(symbol) for symbol in context.symbols)
+    source = FeedSource(
+        open_feed(context.plan.feed),
+        FeedSourceConfig(speed=context.plan.speed),
+        context.quiesce,
+        may_go_on,
+    )
+    raw = op.key_on("one_feed", op.input("feed", flow, source), lambda _: PART)
+    judged = keyed(
+        JUDGE_STEP,
+        raw,
+        lambda _key, state: JudgeLogic(rules, state, context.meter.totals),
+        lambda _: PART,
+    )
+    routed = op.flat_map("route", judged, lambda item: route(item[1], address, active))
+    writer = Writer(context)
+    kinds = op.branch("rejected", routed, lambda item: item.topic is Topic.TICKS_REJECTED)
+    writer.to(Topic.TICKS, op.map("accepted_log", kinds.falses, _keyed))
+    writer.to(Topic.TICKS_REJECTED, op.map("rejected_log", kinds.trues, _keyed))
+    return flow
+
+
+def _keyed(routed: Routed) -> tuple[str, list[OutRecord]]:
+    return f"{routed.partition:04d}", routed.records

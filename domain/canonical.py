@@ -1,0 +1,152 @@
+"""One byte form of bars and of signals, so that two ways to make them can be compared by a digest.
+
+The form depends on what the records say and on nothing else: not on the run, the order of arrival,
+the store they came from or a wall clock. It is, all little-endian, the name of the form, the number
+of records, then one column after the other in the order of the layout, records in canonical order.
+A column is its name, its type and its values: IEEE 754 doubles (one bit pattern for null), 64-bit
+integers, single bytes for truth, texts as UTF-8 behind their length.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.bars import TIMEFRAMES, Bar
+from domain.errors import Corrupt
+from domain.predictions import Signal
+
+Columns = Mapping[str, NDArray[Any]]
+"""One array per field, all of one length; texts as objects, null numbers as NaN."""
+
+_TEXT, _INT, _REAL, _BOOL = "text", "<i8", "<f8", "|b1"
+
+BAR_LAYOUT: dict[str, str] = {
+    "symbol": _TEXT,
+    "timeframe": _TEXT,
+    "ts_open_ns": _INT,
+    "ts_event_ns": _INT,
+    "ts_recv_ns": _INT,
+    **{
+        f"{side}_{point}": _REAL
+        for side in ("bid", "ask", "mid")
+        for point in ("open", "high", "low", "close")
+    },
+    "tick_count": _INT,
+    "spread_mean_pips": _REAL,
+    "spread_max_pips": _REAL,
+}
+"""Fields of a bar in the order of the form."""
+
+SIGNAL_LAYOUT: dict[str, str] = {
+    "signal_id": _TEXT,
+    "symbol": _TEXT,
+    "ts_event_ns": _INT,
+    "ts_recv_ns": _INT,
+    "model_id": _TEXT,
+    "rule": _TEXT,
+    "side": _TEXT,
+    "actionable": _BOOL,
+    "strength": _REAL,
+    "p_up": _REAL,
+    "bid": _REAL,
+    "ask": _REAL,
+    "reason": _TEXT,
+}
+"""Fields of a signal in the order of the form."""
+
+
+def bar_columns(bars: Sequence[Bar]) -> dict[str, NDArray[Any]]:
+    """Return the columns of some bars."""
+    return _columns(bars, BAR_LAYOUT)
+
+
+def signal_columns(signals: Sequence[Signal]) -> dict[str, NDArray[Any]]:
+    """Return the columns of some signals; a missing number is NaN."""
+    return _columns(signals, SIGNAL_LAYOUT)
+
+
+def bars_sha256(columns: Columns) -> str:
+    """Return the digest of bars, ordered by symbol, length of the timeframe, and opening time.
+
+    Raises
+    ------
+    Corrupt
+        If two bars have one key: then something was doubled, and no order of them is canonical.
+    """
+    timeframes = columns["timeframe"].tolist()
+    lengths = np.fromiter((TIMEFRAMES[name] for name in timeframes), np.int64, len(timeframes))
+    keys = (_ranks(columns["symbol"]), lengths, columns["ts_open_ns"])
+    return _sha256("aifx bars 1", columns, BAR_LAYOUT, keys)
+
+
+def signals_sha256(columns: Columns) -> str:
+    """Return the digest of signals, ordered by symbol, event time and signal id.
+
+    Raises
+    ------
+    Corrupt
+        If two signals have one key.
+    """
+    keys = (_ranks(columns["symbol"]), columns["ts_event_ns"], _ranks(columns["signal_id"]))
+    return _sha256("aifx signals 1", columns, SIGNAL_LAYOUT, keys)
+
+
+def _columns(records: Sequence[msgspec.Struct], layout: dict[str, str]) -> dict[str, NDArray[Any]]:
+    return {
+        name: np.array(
+            [getattr(record, name) for record in records], dtype=object if kind == _TEXT else kind
+        )
+        for name, kind in layout.items()
+    }
+
+
+def _ranks(texts: NDArray[Any]) -> NDArray[np.int64]:
+    values = texts.tolist()
+    rank = {text: position for position, text in enumerate(sorted(set(values)))}
+    return np.fromiter((rank[text] for text in values), np.int64, len(values))
+
+
+def _order(form: str, keys: tuple[NDArray[Any], ...]) -> NDArray[np.intp]:
+    order = np.lexsort(keys[::-1])
+    same = np.ones(max(len(order) - 1, 0), dtype=np.bool_)
+    for key in keys:
+        ordered = key[order]
+        same &= ordered[1:] == ordered[:-1]
+    if same.any():
+        msg = f"{form}: {int(same.sum())} of {len(order)} records repeat the key of another"
+        raise Corrupt(msg)
+    return order
+
+
+def _sha256(
+    form: str, columns: Columns, layout: dict[str, str], keys: tuple[NDArray[Any], ...]
+) -> str:
+    order = _order(form, keys)
+    digest = hashlib.sha256()
+    digest.update(_framed(form.encode()) + len(order).to_bytes(8, "little"))
+    for name, kind in layout.items():
+        if len(columns[name]) != len(order):
+            msg = f"column {name} has {len(columns[name])} values, not {len(order)}"
+            raise ValueError(msg)
+        digest.update(_framed(name.encode()) + _framed(kind.encode()))
+        digest.update(_packed(columns[name][order], kind))
+    return digest.hexdigest()
+
+
+def _packed(values: NDArray[Any], kind: str) -> bytes:
+    if kind == _TEXT:
+        texts = values.tolist()
+        frames = {text: _framed(text.encode()) for text in set(texts)}
+        return b"".join([frames[text] for text in texts])
+    packed = np.ascontiguousarray(values, dtype=kind)
+    if kind == _REAL:
+        packed = np.where(np.isnan(packed), np.float64(np.nan), packed)
+    return packed.tobytes()
+
+
+def _framed(raw: bytes) -> bytes:
+    return len(raw).to_bytes(4, "little") + raw

@@ -1,0 +1,110 @@
+"""The ingest step: judge the feed's ticks and route what results to topics and partitions."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from domain.log import LogAddress, OutRecord
+from domain.ticks import TICK_DTYPE, Kind, TickArray
+from domain.topics import Topic
+from features.quality import Judged, QualityConfig, QualityLogic
+from sources.feed import FeedBatch
+
+HEARTBEAT_STREAM = "heartbeat"
+
+
+class JudgeLogic:
+    """Judges the batches of one feed; at its end adds the heartbeat that closes it.
+
+    Parameters
+    ----------
+    config
+        The rules.
+    resume_state
+        Snapshot, or None.
+    report
+        Told the totals since the start of the run after each batch.
+    """
+
+    def __init__(
+        self,
+        config: QualityConfig,
+        resume_state: Mapping[str, Any] | None,
+        report: Callable[[Mapping[str, int]], None],
+    ) -> None:
+        self._config = config
+        self._report = report
+        self._quality: QualityLogic = config.build(resume_state)
+
+    def on_batch(self, values: list[FeedBatch]) -> Iterable[Judged]:
+        """Judge feed batches in order."""
+        judged: list[Judged] = []
+        for batch in values:
+            if batch.ticks.size:
+                judged.append(self._quality.judge(batch.ticks))
+            if batch.last:
+                # A feed that is complete until a known time closes every bar until then.
+                end_ns = None if batch.end_ns is None else batch.end_ns + self._config.grace_ns
+                beat = self._quality.last_heartbeat(end_ns)
+                judged.append(Judged(beat, beat[:0]))
+        self._report(self._quality.counts)
+        return judged
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """Return the state of the quality rules."""
+        return self._quality.snapshot()
+
+
+class Routed(NamedTuple):
+    """Records for one partition of one topic, in order."""
+
+    topic: Topic
+    partition: int
+    records: list[OutRecord]
+
+
+def route(judged: Judged, address: LogAddress, active: frozenset[int]) -> list[Routed]:
+    """Send each tick to its symbol's partition, and each heartbeat to every active one.
+
+    Parameters
+    ----------
+    judged
+        What the quality rules made of one batch.
+    address
+        Knows the partition of a symbol.
+    active
+        Partitions in which some symbol of the feed lives: the others hold nothing to move on.
+    """
+    by_partition: dict[int, list[OutRecord]] = {p: [] for p in active}
+    symbols: dict[bytes, tuple[str, int]] = {}
+    for raw, symbol, kind in _cut(judged.log):
+        if kind == Kind.HEARTBEAT:
+            for records in by_partition.values():
+                records.append(OutRecord("", HEARTBEAT_STREAM, raw))
+            continue
+        name, partition = _place(symbol, symbols, address)
+        by_partition[partition].append(OutRecord(name, name, raw))
+    routed = [Routed(Topic.TICKS, p, records) for p, records in by_partition.items() if records]
+
+    rejected: dict[int, list[OutRecord]] = {}
+    for raw, symbol, _ in _cut(judged.rejected):
+        name, partition = _place(symbol, symbols, address)
+        rejected.setdefault(partition, []).append(OutRecord(name, name, raw))
+    routed += [Routed(Topic.TICKS_REJECTED, p, records) for p, records in rejected.items()]
+    return routed
+
+
+def _cut(records: TickArray) -> Iterable[tuple[bytes, bytes, int]]:
+    raw = records.tobytes()
+    size = TICK_DTYPE.itemsize
+    pieces = [raw[i : i + size] for i in range(0, len(raw), size)]
+    return zip(pieces, records["symbol"].tolist(), records["kind"].tolist(), strict=True)
+
+
+def _place(
+    symbol: bytes, known: dict[bytes, tuple[str, int]], address: LogAddress
+) -> tuple[str, int]:
+    place = known.get(symbol)
+    if place is None:
+        name = symbol.decode()
+        place = known[symbol] = (name, address.partition(name))
+    return place

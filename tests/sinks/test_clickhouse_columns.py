@@ -1,0 +1,207 @@
+"""Every record comes back as it went in: each float bit, nanosecond and decimal digit."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from math import isnan
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from clickhouse_connect.driver.client import Client
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from clickhouse.migrate import connect, migrate
+from clickhouse.tables import TABLE_OF
+from domain.bars import Bar
+from domain.errors import Halt
+from domain.orders import Execution, Order, Position
+from domain.predictions import FeatureVector, Prediction, Signal
+from domain.ticks import TICK_DTYPE, new_records
+from domain.topics import RECORD_TYPES, DeadLetter, Topic, WorkerMetrics
+from sinks.clickhouse_batch import ArchiveBatch
+from sinks.clickhouse_columns import arrow_table
+
+THIRD = Decimal(1) / Decimal(3)
+TINY = Decimal("1E-38")
+NOW_NS = 1_700_000_000_123_456_789
+
+SEVENTHS: dict[str, Any] = {name: k / 7 for k, name in enumerate(Bar.__struct_fields__[5:17])}
+SMALLEST: dict[str, Any] = dict.fromkeys(SEVENTHS, 5e-324)
+
+SAMPLES: dict[Topic, list[msgspec.Struct]] = {
+    Topic.BARS: [
+        Bar(
+            "EURUSD", "1s", NOW_NS, NOW_NS + 1, NOW_NS - 1,
+            tick_count=3, spread_mean_pips=0.1, spread_max_pips=9.0, **SEVENTHS,
+        ),
+        Bar(
+            "USDJPY", "1h", 0, 1, 2**62,
+            tick_count=2**62, spread_mean_pips=1e308, spread_max_pips=-0.0, **SMALLEST,
+        ),
+    ],
+    Topic.FEATURES: [
+        FeatureVector("EURUSD", NOW_NS, 2, "s", (0.1, None, -0.0), False, 1.1, 0.3),
+        FeatureVector("EURUSD", NOW_NS, 2, "other", (), True, 1.1, 0.3),
+    ],
+    Topic.PREDICTIONS: [
+        Prediction("EURUSD", NOW_NS, 2, "online", "id", 300, None, False, "warm-up"),
+        Prediction("EURUSD", NOW_NS, 2, "batch", "id", 300, 0.0, True),
+    ],
+    Topic.SIGNALS: [
+        Signal("a", "EURUSD", NOW_NS, 2, "m", "r", "buy", True, 0.5, 0.75, 1.1, 1.2, "é"),
+        Signal("b", "EURUSD", NOW_NS, 2, "m", "r", "flat", False, 0.0, None, None, None, ""),
+    ],
+    Topic.ORDERS: [
+        Order("o", "A", "s", "a", "EURUSD", "buy", Decimal(1000), "accepted", NOW_NS, 2),
+        Order(
+            "o", "A", "s", "a", "EURUSD", "buy", Decimal(1000), "filled", NOW_NS, 2,
+            Decimal("999.5"), THIRD, True, "why",
+        ),
+    ],
+    Topic.EXECUTIONS: [
+        Execution(
+            "e1", "o", "A", "EURUSD", "sell", Decimal("1E+9"), Decimal("1.10450"), NOW_NS, 2,
+            -THIRD, THIRD * 1000, TINY,
+        ),
+        Execution(
+            "e2", "o", "A", "EURUSD", "buy", Decimal(1), Decimal(2), 0, 2, Decimal(0), None, None
+        ),
+    ],
+    Topic.POSITIONS: [
+        Position("A", "EURUSD", NOW_NS, 2, Decimal(-5), THIRD, Decimal("-0.01"), None),
+        Position("A", "*", NOW_NS, 2, Decimal(0), None, THIRD, -THIRD, Decimal("1e6") + THIRD),
+    ],
+    Topic.METRICS: [
+        WorkerMetrics("trading", NOW_NS, {"ticks": 2**60, "late": 0}, {"hop": "SGRy=="}),
+        WorkerMetrics("archive", 0, {}, {}),
+    ],
+    Topic.DEAD_LETTER: [
+        DeadLetter("bars", 3, 2**40, "no bars record: 'é'\n", bytes(range(256))),
+        DeadLetter("bars", 3, 0, "", b""),
+    ],
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """Client in a migrated database of the one chDB folder that this process can hold."""
+    client = connect(f"chdb://{tmp_path_factory.getbasetemp() / 'chdb'}", "columns")
+    migrate(client)
+    yield client
+    client.close()
+
+
+def insert(client: Client, table: str, run: str, rows: Any, first: int = 0) -> None:
+    """Insert rows from one batch."""
+    batch = ArchiveBatch("topic", 0, first, first + len(rows) - 1, rows)
+    client.insert_arrow(table, arrow_table(table, run, [batch]))
+
+
+def column(field: str) -> str:
+    """Return the expression that reads a field back exactly."""
+    names = {"ts_open_ns": "ts_open", "ts_event_ns": "ts_event", "ts_recv_ns": "ts_recv"}
+    moment = {**names, "wall_ns": "ts_wall"}.get(field)
+    return f"toUnixTimestamp64Nano({moment})" if moment else f"`{field}`"
+
+
+def read(client: Client, topic: Topic, run: str) -> list[msgspec.Struct]:
+    """Read the records of a run back, in no order."""
+    record = RECORD_TYPES[topic]
+    fields = [name for name in record.__struct_fields__ if name != "v"]
+    binary = {"value": "hex(value)"} if topic is Topic.DEAD_LETTER else {}
+    expressions = ", ".join(binary.get(name, column(name)) for name in fields)
+    found = client.query(
+        f"SELECT {expressions} FROM {TABLE_OF[topic]} FINAL WHERE run = {{run:String}}",  # noqa: S608
+        parameters={"run": run},
+    )
+    records = []
+    for row in found.result_rows:
+        values = dict(zip(fields, row, strict=True))
+        if "values" in values:
+            values["values"] = tuple(None if isnan(x) else x for x in values["values"])
+        if binary:
+            values["value"] = bytes.fromhex(values["value"])
+        records.append(record(**values))
+    return records
+
+
+def in_order(records: list[msgspec.Struct]) -> list[str]:
+    """Return records as text that shows every bit, decimals by their value, in one order."""
+
+    def text(value: Any) -> str:
+        return str(value.normalize()) if isinstance(value, Decimal) else repr(value)
+
+    return sorted(
+        repr({name: text(getattr(r, name)) for name in r.__struct_fields__}) for r in records
+    )
+
+
+def test_there_is_a_sample_of_every_record() -> None:
+    """A new topic must prove its way into the store and back."""
+    assert set(SAMPLES) == set(RECORD_TYPES)
+
+
+@pytest.mark.parametrize("topic", list(SAMPLES))
+def test_a_record_comes_back_as_it_went_in(client: Client, topic: Topic) -> None:
+    """With awkward values, and none collapsed with the other."""
+    insert(client, TABLE_OF[topic], "sample", SAMPLES[topic])
+    assert in_order(read(client, topic, "sample")) == in_order(SAMPLES[topic])
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(-(2**63), 2**63 - 1),
+            st.floats(width=64),
+            st.floats(width=32),
+            st.sampled_from([b"EURUSD", b"USDJPY", b"SIXTEEN_LETTERS_", b""]),
+        ),
+        min_size=1,
+        max_size=30,
+    ),
+    st.integers(0, 2**32),
+)
+def test_any_tick_comes_back_bit_by_bit(
+    client: Client, rows: list[tuple[int, float, float, bytes]], name: int
+) -> None:
+    """Any nanosecond of 64 bits, any double, any symbol that fits."""
+    ticks = new_records(len(rows))
+    ticks["seq"] = np.arange(len(rows))
+    for place, (ts_ns, price, size, symbol) in enumerate(rows):
+        tick = ticks[place]
+        tick["ts_event_ns"], tick["bid"], tick["ask"] = ts_ns, price, -price
+        tick["bid_size"], tick["ask_size"], tick["symbol"] = size, -size, symbol
+    insert(client, "ticks", f"any {name}", ticks)
+    found = client.query_arrow(
+        "SELECT symbol, toUnixTimestamp64Nano(ts_event) AS ts_event_ns, seq, bid, ask, bid_size, "
+        "ask_size, source FROM ticks FINAL WHERE run = {run:String} ORDER BY seq",
+        parameters={"run": f"any {name}"},
+    )
+    for field in found.column_names:
+        there = found[field].to_numpy().astype(TICK_DTYPE[field])
+        assert there.tobytes() == ticks[field].tobytes(), field
+    client.command("TRUNCATE TABLE ticks")
+
+
+def test_a_decimal_that_would_be_rounded_is_refused() -> None:
+    """Money is exact or it is an error."""
+    for value in (Decimal("1E-39"), Decimal("1E+40"), Decimal("NaN"), Decimal("Infinity")):
+        order = msgspec.structs.replace(SAMPLES[Topic.ORDERS][0], quantity_units=value)
+        with pytest.raises(Halt, match="does not fit table orders"):
+            arrow_table("orders", "r", [ArchiveBatch("orders", 0, 0, 0, [order])])
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_the_log_decides_between_two_records_of_one_key(
+    client: Client, order: tuple[int, int]
+) -> None:
+    """Two fills of one moment change a position twice; the later one stays, however it arrives."""
+    before = Position("A", "EURUSD", 1, 2, Decimal(1), None, None, None)
+    after = msgspec.structs.replace(before, units=Decimal(2))
+    run = f"log {order}"
+    for place in order:
+        insert(client, "positions", run, [(before, after)[place]], first=10 + place)
+    assert read(client, Topic.POSITIONS, run) == [after]

@@ -1,0 +1,209 @@
+"""Tapes: quotes and wishes written as text, and a desk that trades them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from brokers.paper import PaperBroker, PaperConfig
+from domain.ids import signal_id
+from domain.nanos import floor_ns, parse_ns
+from domain.orders import Execution, Order, Position
+from domain.predictions import Side, Signal
+from domain.ticks import TickArray, TickBatch, event_clock, heartbeat, new_records
+from trading.engine import ExecutionConfig, ExecutionLogic, stream_of
+from trading.ledger import Ledger
+from trading.ports import Broker, BrokerReport, Fill
+from trading.sending import Out
+
+DAY = "2024-03-05"
+"""A Tuesday, far from daylight saving; its trade date rolls at 22:00 UTC."""
+
+RECV_LAG_NS = 2_000_000
+"""A tick is received two milliseconds after its event."""
+
+_T = TypeVar("_T")
+Event = TickBatch | Signal
+Sides = Mapping[tuple[str, str], Side]
+"""Wanted side by symbol and minute: ``("EURUSD", "00:01")``."""
+
+
+def at(clock: str, day: str = DAY) -> int:
+    """Return the nanoseconds of a time of the tape's day, or of ``06T22:00``, another of March."""
+    if "T" in clock:
+        number, clock = clock.split("T")
+        day = f"2024-03-{number}"
+    return parse_ns(f"{day}T{clock}")
+
+
+def tick(symbol: str, ts_event_ns: int, bid: float, ask: float) -> TickArray:
+    """Make one accepted tick."""
+    records = new_records(1)
+    records["symbol"] = symbol.encode()
+    records["ts_event_ns"] = ts_event_ns
+    records["ts_recv_ns"] = ts_event_ns + RECV_LAG_NS
+    records["bid"], records["ask"] = bid, ask
+    return records
+
+
+def read(text: str, symbols: Iterable[str]) -> list[TickBatch]:
+    """Read lines ``time symbol bid ask``; a line ``time *`` is a heartbeat of every symbol."""
+    batches = []
+    for line in text.strip().splitlines():
+        clock, symbol, *prices = line.split()
+        if symbol == "*":
+            batches += [TickBatch(s, heartbeat(at(clock))) for s in symbols]
+        else:
+            bid, ask = (float(price) for price in prices)
+            batches.append(TickBatch(symbol, tick(symbol, at(clock), bid, ask)))
+    return batches
+
+
+def with_signals(tape: list[TickBatch], sides: Sides, config: ExecutionConfig) -> list[Event]:
+    """Put behind each record that passes a minute the signal that the trading flow would write."""
+    events: list[Event] = []
+    clocks: dict[str, int] = {}
+    step = config.decision_interval_ns
+    wanted = {(symbol, at(clock)): side for (symbol, clock), side in sides.items()}
+    for batch in tape:
+        events.append(batch)
+        before = clocks.get(batch.symbol)
+        now = int(event_clock(batch.records, config.grace_ns)[-1])
+        clocks[batch.symbol] = now = now if before is None else max(before, now)
+        boundary = floor_ns(now, step)
+        if before is None or boundary == floor_ns(before, step):
+            continue
+        side = wanted.get((batch.symbol, boundary))
+        recv_ns = int(batch.records["ts_recv_ns"][-1])
+        events.append(signal(batch.symbol, boundary, recv_ns, side))
+    return events
+
+
+def signal(symbol: str, boundary_ns: int, ts_recv_ns: int, side: Side | None) -> Signal:
+    """Make one signal; without a side it is not actionable."""
+    return Signal(
+        signal_id=signal_id("model", symbol, boundary_ns, "rule"),
+        symbol=symbol,
+        ts_event_ns=boundary_ns,
+        ts_recv_ns=ts_recv_ns,
+        model_id="model",
+        rule="rule",
+        side=side or "flat",
+        actionable=side is not None,
+        strength=0.0,
+        p_up=None,
+        bid=None,
+        ask=None,
+        reason="test",
+    )
+
+
+class Killed(BaseException):
+    """The process died here."""
+
+
+@dataclass
+class FaultyBroker:
+    """A broker whose n-th call (from 0) raises, before or after the venue has seen it."""
+
+    inner: Broker
+    before: Mapping[int, BaseException] = field(default_factory=dict)
+    after: Mapping[int, BaseException] = field(default_factory=dict)
+    calls: int = 0
+
+    def submit(self, order: Order, sent_ns: int) -> BrokerReport:
+        """Send, or fail."""
+        call = self._enter()
+        return self._leave(call, self.inner.submit(order, sent_ns))
+
+    def query(self, client_order_id: str) -> BrokerReport | None:
+        """Ask, or fail."""
+        call = self._enter()
+        return self._leave(call, self.inner.query(client_order_id))
+
+    def match(self, client_order_id: str, records: TickArray) -> Fill | None:
+        """Match, or fail."""
+        call = self._enter()
+        return self._leave(call, self.inner.match(client_order_id, records))
+
+    def _enter(self) -> int:
+        call, self.calls = self.calls, self.calls + 1
+        if call in self.before:
+            raise self.before[call]
+        return call
+
+    def _leave(self, call: int, answer: _T) -> _T:
+        if call in self.after:
+            raise self.after[call]
+        return answer
+
+
+class Desk:
+    """An account with its ledger and its paper venue in one folder."""
+
+    def __init__(self, config: ExecutionConfig, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.config = config
+        self.folder = folder
+        self.out: list[Out] = []
+        self.start(None)
+
+    def start(self, snapshot: Mapping[str, Any] | None, **faults: Any) -> None:
+        """Open the stores and build the logic, as a new process would."""
+        self.ledger = Ledger.open(self.folder / "ledger.db")
+        self.venue: PaperBroker = PaperConfig().open(self.folder / "venue.db")
+        broker = FaultyBroker(self.venue, **faults)
+        self.logic: ExecutionLogic = self.config.build(snapshot, self.ledger, broker)
+
+    def stop(self) -> None:
+        """Close the stores without another word, as a kill does."""
+        self.ledger.close()
+        self.venue.close()
+
+    def feed(self, events: Iterable[Event]) -> list[Out]:
+        """Trade some events; return and keep what came out."""
+        out: list[Out] = []
+        for event in events:
+            if isinstance(event, Signal):
+                out += self.logic.on_signal(event)
+            else:
+                out += self.logic.on_quotes(event)
+        self.out += out
+        return out
+
+    def books(self) -> tuple[object, ...]:
+        """Return everything that must not depend on how the events came in."""
+        return (
+            self.ledger.orders(),
+            self.ledger.events(),
+            self.ledger.executions(),
+            self.venue.fills(),
+            sorted(self.venue.requests()),
+        )
+
+
+def streams(out: Iterable[Out]) -> dict[str, list[Out]]:
+    """Sort what came out by stream."""
+    by: dict[str, list[Out]] = {}
+    for record in out:
+        by.setdefault(stream_of(record), []).append(record)
+    return by
+
+
+def story(out: Iterable[Out]) -> list[str]:
+    """Tell orders and fills in words: ``EURUSD buy 18181 denied spread``."""
+    lines = []
+    for record in out:
+        if isinstance(record, Order):
+            words = [record.symbol, record.side, str(record.quantity_units), record.status]
+            words += [record.reason] if record.reason else []
+            words += ["in_doubt"] if record.in_doubt else []
+            lines.append(" ".join(words))
+        elif isinstance(record, Execution):
+            lines.append(f"{record.symbol} fill {record.price} pnl {record.pnl_account}")
+    return lines
+
+
+def positions(out: Iterable[Out], symbol: str) -> list[Position]:
+    """Pick the positions of one symbol, or of the account (``*``)."""
+    return [record for record in out if isinstance(record, Position) and record.symbol == symbol]

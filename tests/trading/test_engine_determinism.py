@@ -1,0 +1,208 @@
+"""The same log gives the same trades, however it arrives and however often the process dies."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import msgspec
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from domain.nanos import SECOND_NS
+from domain.predictions import Side, Signal
+from domain.ticks import TickBatch, heartbeat
+from tests.trading.tape import Desk, Event, Killed, at, streams, tick, with_signals
+from trading.engine import ExecutionConfig
+from trading.risk import RiskLimits
+
+SYMBOLS = ("EURUSD", "USDJPY", "EURJPY")
+CONFIG = ExecutionConfig(
+    symbols=SYMBOLS,
+    limits=RiskLimits(max_spread_pips=Decimal(4), max_daily_loss_fraction=Decimal("0.002")),
+)
+PRICES = {"EURUSD": (1.1, 5), "USDJPY": (150.0, 3), "EURJPY": (165.0, 3)}
+STEPS_S = (0.0, 0.03, 0.9, 7.0, 29.0, 58.7, 61.3, 3_700.0)
+SIDES: tuple[Side | None, ...] = ("buy", "sell", "flat", None)
+SLOW = settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+
+
+def make_log(seed: int, length: int) -> dict[str, list[Event]]:
+    """Draw a log: per symbol its records and signals in order, long enough for every mark."""
+    rng = np.random.default_rng(seed)
+    now = at("20:00")  # the trade date rolls on the way
+    tape: list[TickBatch] = []
+    level = {symbol: price for symbol, (price, _) in PRICES.items()}
+    for _ in range(length):
+        now += int(
+            float(rng.choice(STEPS_S, p=[0.1, 0.2, 0.2, 0.2, 0.1, 0.1, 0.09, 0.01])) * SECOND_NS
+        )
+        if rng.random() < 0.15:
+            tape += [TickBatch(symbol, heartbeat(now)) for symbol in SYMBOLS]
+            continue
+        symbol = SYMBOLS[int(rng.integers(len(SYMBOLS)))]
+        digits = PRICES[symbol][1]
+        level[symbol] *= 1 + float(rng.normal(0, 2e-3))
+        spread = float(rng.choice([1.0, 2.0, 6.0], p=[0.6, 0.3, 0.1])) * 10.0 ** (1 - digits)
+        bid, ask = round(level[symbol], digits), round(level[symbol] + spread, digits)
+        tape.append(TickBatch(symbol, tick(symbol, now, bid, ask)))
+    tape += [TickBatch(symbol, heartbeat(now + 600 * SECOND_NS)) for symbol in SYMBOLS]
+    log: dict[str, list[Event]] = {symbol: [] for symbol in SYMBOLS}
+    for event in with_signals(tape, {}, CONFIG):
+        if isinstance(event, Signal):
+            side = SIDES[int(rng.integers(len(SIDES)))]
+            event = msgspec.structs.replace(event, side=side or "flat", actionable=side is not None)
+        log[event.symbol].append(event)
+    return log
+
+
+def arrivals(log: dict[str, list[Event]], seed: int) -> list[Event]:
+    """Draw one order of arrival: records and signals of a symbol keep theirs, batches are cut."""
+    rng = np.random.default_rng(seed)
+    queues = [
+        [event for event in events if isinstance(event, Signal) is signals]
+        for events in log.values()
+        for signals in (False, True)
+    ]
+    places = [0] * len(queues)
+    out: list[Event] = []
+    while open_queues := [i for i, queue in enumerate(queues) if places[i] < len(queue)]:
+        i = int(rng.choice(open_queues))
+        taken = queues[i][places[i] : places[i] + int(rng.integers(1, 12))]
+        batches = [event for event in taken if isinstance(event, TickBatch)]
+        if batches:
+            records = np.concatenate([batch.records for batch in batches])
+            out.append(TickBatch(batches[0].symbol, records))
+            places[i] += len(taken)
+        else:
+            out.append(taken[0])
+            places[i] += 1
+    return out
+
+
+class Desks:
+    """Desks in a folder that goes away with them."""
+
+    def __init__(self) -> None:
+        self._folder = TemporaryDirectory()
+        self._desks: list[Desk] = []
+
+    def __enter__(self) -> "Desks":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for desk in self._desks:
+            desk.stop()
+        self._folder.cleanup()
+
+    def new(self, config: ExecutionConfig = CONFIG) -> Desk:
+        """Open one more desk."""
+        folder = Path(self._folder.name) / str(len(self._desks))
+        self._desks.append(Desk(config, folder))
+        return self._desks[-1]
+
+
+def in_order(log: dict[str, list[Event]]) -> Iterator[Event]:
+    """Yield the log as one process would see it: symbol after symbol."""
+    for events in log.values():
+        yield from events
+
+
+@SLOW
+@given(seed=st.integers(0, 10**6), arrival=st.integers(0, 10**6), length=st.integers(1, 150))
+def test_no_arrival_order_and_no_batch_limit_changes_a_trade(
+    seed: int, arrival: int, length: int
+) -> None:
+    """Every stream and all books are equal for any interleaving and any cutting of batches."""
+    log = make_log(seed, length)
+    with Desks() as desks:
+        plain, mixed = desks.new(), desks.new()
+        plain.feed(in_order(log))
+        mixed.feed(arrivals(log, arrival))
+        assert streams(mixed.out) == streams(plain.out)
+        assert mixed.books() == plain.books()
+
+
+@SLOW
+@given(seed=st.integers(0, 10**6), cuts=st.lists(st.floats(0, 1), min_size=1, max_size=4))
+def test_a_snapshot_anywhere_changes_nothing(seed: int, cuts: list[float]) -> None:
+    """A logic rebuilt from its snapshot goes on as if it had never stopped."""
+    events = arrivals(make_log(seed, 120), seed + 1)
+    places = sorted(int(cut * len(events)) for cut in cuts)
+    with Desks() as desks:
+        plain, resumed = desks.new(), desks.new()
+        plain.feed(events)
+        for start, end in zip([0, *places], [*places, len(events)], strict=True):
+            resumed.feed(events[start:end])
+            stored = msgspec.msgpack.encode(resumed.logic.snapshot())
+            resumed.stop()
+            resumed.start(msgspec.msgpack.decode(stored))
+        assert resumed.out == plain.out
+        assert resumed.books() == plain.books()
+
+
+@SLOW
+@given(
+    seed=st.integers(0, 10**6),
+    snapshot_at=st.floats(0, 1),
+    life=st.floats(0, 1),
+    killed_after=st.integers(0, 60),
+)
+def test_a_kill_and_a_replay_send_nothing_twice(
+    seed: int, snapshot_at: float, life: float, killed_after: int
+) -> None:
+    """After a kill behind any broker call, a replay of an older snapshot ends in the same books."""
+    events = arrivals(make_log(seed, 120), seed + 1)
+    saved = int(snapshot_at * len(events))
+    killed = saved + int(life * (len(events) - saved))
+    with Desks() as desks:
+        plain, crashed = desks.new(), desks.new()
+        plain.feed(events)
+        crashed.feed(events[:saved])
+        snapshot = crashed.logic.snapshot()
+        before = list(crashed.out)
+        crashed.stop()
+        crashed.start(snapshot, after={killed_after: Killed()})
+        try:
+            crashed.feed(events[saved:killed])
+        except Killed:
+            crashed.out = list(before)  # what the call had made was never handed over
+        first_life = streams(crashed.out)
+        crashed.stop()
+        crashed.start(snapshot)
+        crashed.out = before
+        crashed.feed(events[saved:])
+        assert streams(crashed.out) == streams(plain.out)
+        assert crashed.books() == plain.books()
+        for name, records in first_life.items():
+            assert streams(crashed.out)[name][: len(records)] == records
+
+
+def test_the_drawn_logs_trade_and_deny() -> None:
+    """The properties above are not empty: their logs fill, flip, deny and lose the day."""
+    statuses: set[str] = set()
+    reasons: set[str] = set()
+    with Desks() as desks:
+        for seed in range(12):
+            desk = desks.new()
+            desk.feed(in_order(make_log(seed, 150)))
+            statuses |= {order.status for order in desk.ledger.orders()}
+            reasons |= {order.reason for order in desk.ledger.orders()}
+    assert statuses == {"filled", "denied", "accepted"}
+    assert {"stale_price", "spread", "order_in_flight", "no_conversion_rate"} <= reasons
+    assert "daily_loss" in reasons
+
+
+def test_symbols_in_another_order_trade_the_same() -> None:
+    """The order in which the settings name the symbols changes nothing."""
+    log = make_log(7, 150)
+    with Desks() as desks:
+        plain, turned = desks.new(), desks.new(replace(CONFIG, symbols=SYMBOLS[::-1]))
+        plain.feed(in_order(log))
+        turned.feed(in_order(log))
+        assert streams(turned.out) == streams(plain.out)
+        assert turned.books() == plain.books()

@@ -1,0 +1,100 @@
+"""Stored state: a snapshot of the first version is read for good, and anything else is refused."""
+
+import ast
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from domain.errors import BadUse, Corrupt
+from tests.trading.tape import Desk, read, story, with_signals
+from trading.engine import ExecutionConfig
+
+CONFIG = ExecutionConfig(symbols=("EURUSD", "USDJPY"))
+GOLDEN = Path(__file__).parent / "golden" / "execution_v1.txt"
+TAPE = """
+    00:00:30.000 EURUSD 1.09990 1.10010
+    00:00:30.000 USDJPY 149.990 150.010
+    00:01:00.000 EURUSD 1.09990 1.10010
+    00:01:01.000 EURUSD 1.10000 1.10020
+    00:01:02.600 *
+    00:02:00.000 USDJPY 149.900 149.920
+    00:02:00.000 EURUSD 1.10100 1.10120
+    00:02:01.000 EURUSD 1.10120 1.10140
+    00:02:10.600 *
+    00:03:00.000 EURUSD 1.10120 1.10140
+    00:03:00.000 USDJPY 149.990 150.010
+"""
+SIDES = {("EURUSD", "00:01"): "buy", ("EURUSD", "00:02"): "flat", ("USDJPY", "00:03"): "sell"}
+CUT = 13
+"""Events before the golden snapshot: USDJPY has not passed 00:01, EURUSD holds and waits."""
+
+
+def events() -> list[Any]:
+    """Return the events of the tape."""
+    return with_signals(read(TAPE, CONFIG.symbols), SIDES, CONFIG)  # type: ignore[arg-type]
+
+
+def until_golden(folder: Path) -> Desk:
+    """Trade up to the golden snapshot; the EURUSD lane is one batch ahead of the other."""
+    desk = Desk(CONFIG, folder)
+    desk.feed(events()[:CUT])
+    return desk
+
+
+def test_a_stored_snapshot_goes_on(tmp_path: Path) -> None:
+    """The golden mapping restores into a logic that ends the run as if it had never stopped."""
+    desk = until_golden(tmp_path / "resumed")
+    desk.stop()
+    desk.start(ast.literal_eval(GOLDEN.read_text()))
+    rest = desk.feed(events()[CUT:])
+    desk.stop()
+    plain = until_golden(tmp_path / "plain")
+    assert plain.feed(events()[CUT:]) == rest
+    assert "USDJPY sell 20003 pending_new" in story(rest)
+    plain.stop()
+
+
+def test_the_snapshot_of_today_is_the_stored_one(tmp_path: Path) -> None:
+    """A change of the layout calls for a new version, not for a new golden file."""
+    desk = until_golden(tmp_path)
+    assert desk.logic.snapshot() == ast.literal_eval(GOLDEN.read_text())
+
+
+def test_a_snapshot_is_plain(tmp_path: Path) -> None:
+    """Numbers, strings, bytes, lists and mappings: nothing that needs our code to be read."""
+
+    def check(value: object) -> None:
+        if isinstance(value, dict):
+            assert all(type(key) is str for key in value)
+            for item in value.values():
+                check(item)
+        elif isinstance(value, list | tuple):
+            for item in value:
+                check(item)
+        else:
+            assert type(value) in {int, float, str, bytes, bool, type(None)}
+
+    snapshot = until_golden(tmp_path).logic.snapshot()
+    assert snapshot["v"] == 1
+    check(snapshot)
+
+
+@pytest.mark.parametrize("change", [{"v": 2}, {"lanes": 5}, {"more": 1}])
+def test_another_layout_is_refused(tmp_path: Path, change: dict[str, object]) -> None:
+    """State that is not understood whole is not used."""
+    desk = until_golden(tmp_path)
+    snapshot = desk.logic.snapshot() | change
+    desk.stop()
+    with pytest.raises(Corrupt, match="execution snapshot"):
+        desk.start(snapshot)
+
+
+def test_another_accounts_snapshot_is_refused(tmp_path: Path) -> None:
+    """A run does not go on under another account or other symbols."""
+    desk = until_golden(tmp_path)
+    snapshot = desk.logic.snapshot()
+    for config in (replace(CONFIG, account="b"), replace(CONFIG, symbols=("EURUSD",))):
+        with pytest.raises(BadUse, match="start a new run"):
+            config.build(snapshot, desk.ledger, desk.venue)

@@ -1,0 +1,63 @@
+"""The engine's state as a plain, versioned mapping, and back."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from domain.errors import BadUse, Corrupt
+from trading.lanes import LaneState
+from trading.marks import MarkState
+
+SNAPSHOT_VERSION = 1
+
+
+class ExecutionState(msgspec.Struct, forbid_unknown_fields=True):
+    """All state of one account's engine."""
+
+    v: int
+    account: str
+    account_currency: str
+    lanes: list[LaneState]
+    marks: MarkState
+
+    def check(self, account: str, account_currency: str, symbols: Sequence[str]) -> None:
+        """Refuse to go on under other settings.
+
+        Raises
+        ------
+        BadUse
+            If the state is of another account, currency or set of symbols.
+        """
+        own = [lane.symbol for lane in self.lanes]
+        found = (self.account, self.account_currency, sorted(own))
+        if found != (account, account_currency, sorted(symbols)):
+            msg = (
+                f"the snapshot is of account {self.account} in {self.account_currency} with "
+                f"{', '.join(sorted(own))}; start a new run to change these"
+            )
+            raise BadUse(msg)
+
+
+def dump(state: ExecutionState) -> dict[str, Any]:
+    """Write the state as a mapping of numbers, strings, bytes and lists; money is text."""
+    plain: dict[str, Any] = msgspec.to_builtins(state, builtin_types=(bytes,))
+    return plain
+
+
+def load(plain: Mapping[str, Any]) -> ExecutionState:
+    """Read what `dump` wrote.
+
+    Raises
+    ------
+    Corrupt
+        If it is of another version, or not whole.
+    """
+    if plain.get("v") != SNAPSHOT_VERSION:
+        msg = f"execution snapshot version {plain.get('v')}, this reader knows {SNAPSHOT_VERSION}"
+        raise Corrupt(msg)
+    try:
+        return msgspec.convert(plain, ExecutionState, builtin_types=(bytes,))
+    except msgspec.ValidationError as error:
+        msg = f"execution snapshot cannot be read: {error}"
+        raise Corrupt(msg) from error
