@@ -1,11 +1,15 @@
 """What the workers say about themselves, added up: counters, rejects by reason, latency by hop."""
 
-import binascii
 import zlib
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from hdrh.codec import (
+    HdrCookieException,
+    HdrHistogramSettingsException,
+    HdrLengthException,
+)
 from hdrh.histogram import HdrHistogram
 
 from domain.nanos import SECOND_NS
@@ -20,6 +24,17 @@ BUDGETS_MS: Mapping[str, float] = {
 
 _REJECTED = "rejected."
 _US_PER_MS = 1_000.0
+
+_UNREADABLE = (
+    HdrCookieException,
+    HdrLengthException,
+    HdrHistogramSettingsException,
+    zlib.error,
+    ValueError,
+    IndexError,
+    TypeError,
+)
+"""What the library raises on bytes that are no histogram; bad base64 is a ValueError."""
 
 
 class MetricsBoard:
@@ -110,6 +125,6 @@ def merge(encoded: list[str]) -> Any:
         )
         for part in parts:
             whole.add(part)
-    except (binascii.Error, zlib.error, ValueError, IndexError, TypeError, AttributeError):
+    except _UNREADABLE:
         return None
     return whole

@@ -18,6 +18,7 @@ STOP_TIMEOUT_S = 1.5
 """Seconds given to open answers; streams end by themselves within a quarter of one."""
 
 _BACKLOG = 128
+_MAX_PORT = 65_535
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - read, not bound
 
 
@@ -58,11 +59,14 @@ class Server:
         """
         if self._socket is not None:
             return
+        if not 0 <= self.port <= _MAX_PORT:
+            msg = f"{self.port} is no port: give one from 1 to {_MAX_PORT}, or 0 for any free one"
+            raise BadUse(msg)
         try:
             family, kind, proto, _, address = socket.getaddrinfo(
                 self.host, self.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
             )[0]
-        except (OSError, OverflowError) as error:
+        except OSError as error:
             msg = f"{self.host}:{self.port} is no address to listen on: {error}"
             raise BadUse(msg) from error
         listener = socket.socket(family, kind, proto)
@@ -71,7 +75,7 @@ class Server:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
             listener.listen(_BACKLOG)
-        except (OSError, OverflowError) as error:
+        except OSError as error:
             listener.close()
             raise BadUse(self._why_not(error)) from error
         self.port = listener.getsockname()[1]

@@ -17,6 +17,9 @@ DEFAULT_DATABASE = "aifx"
 CONNECT_TIMEOUT_S = 5
 """Seconds until an address that does not answer is given up."""
 
+ANSWER_TIMEOUT_S = 60
+"""Seconds of silence until a request is given up; an insert or a query here takes one or two."""
+
 _SERVER_SCHEMES = {"clickhouse": "http", "http": "http", "clickhouses": "https", "https": "https"}
 _FORMS = "clickhouse://user:password@host:8123/aifx, or chdb:///absolute/folder for no server"
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
@@ -101,6 +104,7 @@ def _arguments(dsn: str) -> dict[str, Any]:
         "interface": interface,
         "database": "default",
         "connect_timeout": CONNECT_TIMEOUT_S,
+        "send_receive_timeout": ANSWER_TIMEOUT_S,
         # A session id would forbid two inserts at a time through one client.
         "autogenerate_session_id": False,
     }

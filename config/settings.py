@@ -6,6 +6,7 @@ default here. Unknown names are refused in both, so that a typing error cannot p
 
 import os
 import tomllib
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
@@ -168,6 +169,17 @@ def load(path: Path | None = None) -> Settings:
         if name.startswith(ENV_PREFIX) and section not in known:
             msg = f"{name} names no settings section; known: {', '.join(sorted(known))}"
             raise BadUse(msg)
+    return settings_of(values)
+
+
+def settings_of(values: Mapping[str, Any]) -> Settings:
+    """Build the tree from a mapping by section; the environment wins over it.
+
+    Raises
+    ------
+    BadUse
+        If a name or value is not valid.
+    """
     try:
         return Settings(**values)
     except ValidationError as error:
@@ -175,3 +187,8 @@ def load(path: Path | None = None) -> Settings:
         where = ".".join(str(part) for part in first["loc"])
         msg = f"setting {where}: {first['msg']} (see config/settings.py for names and bounds)"
         raise BadUse(msg) from error
+
+
+def without_secrets(settings: Settings) -> dict[str, Any]:
+    """Return the tree as plain values, secrets left out: safe to write to disk."""
+    return settings.model_dump(mode="json", exclude={"clickhouse": {"dsn"}})

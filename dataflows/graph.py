@@ -87,14 +87,14 @@ class Writer:
         """
         context = self._context
         if counter:
-            records = op.map_value(f"count_{topic}", records, self._counting(counter))
+            records = op.map_value(f"count_{topic.name.lower()}", records, self._counting(counter))
         sink = KafkaSink(
             KafkaSinkConfig(context.plan.address, topic, ends),
             self._producer,
             context.wall_ns,
             context.meter.observe,
         )
-        op.output(f"{topic}_out", records, sink)
+        op.output(f"{topic.name.lower()}_out", records, sink)
 
     def _counting(self, name: str) -> Callable[[list[OutRecord]], list[OutRecord]]:
         def count(records: list[OutRecord]) -> list[OutRecord]:

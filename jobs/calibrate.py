@@ -120,7 +120,7 @@ def _legs(
         name: minute_moves_bp(minute_mids(ticks[name], trade_clock(ticks[name].ts_ns)))
         for name in FROM_TICKS
     }
-    fast = {name: fit_fast_volatility(minute[name], slow[name].level) for name in FROM_TICKS}
+    fast = {name: fit_fast_volatility(minute[name]) for name in FROM_TICKS}
     fast_variance = float(np.mean([f.level for f in fast.values()]))
     fast_half_life = float(np.mean([f.half_life for f in fast.values()]))
     found_gaps = [gap_over_hour(bars[name], hourly_moves(bars[name])) for name in moves]
@@ -141,7 +141,7 @@ def _legs(
     legs: dict[str, Leg] = {}
     for name in FROM_TICKS:
         quotes, volatility = ticks[name], law(name)
-        sigma = fit_sigma_bp(minute[name], volatility.fast_sd**2 + volatility.slow_sd**2)
+        sigma = fit_sigma_bp(minute[name], volatility.fast_sd**2)
         legs[name] = Leg(
             start_mid=float(f"{np.median((quotes.bid + quotes.ask) / 2.0):.3g}"),
             sigma_bp=tuple(sigma.tolist()),

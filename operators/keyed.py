@@ -43,7 +43,7 @@ class _Keyed(StatefulBatchLogic[In, Out, dict[str, Any]], Generic[In, Out]):
         if self._logic is None:
             self._key = self._key_of(values[0])
             self._logic = self._build(self._key, None)
-        return self._logic.on_batch(values), StatefulBatchLogic.RETAIN
+        return list(self._logic.on_batch(values)), StatefulBatchLogic.RETAIN
 
     def snapshot(self) -> dict[str, Any]:
         # Without a value yet there is no logic, and the engine asks only after values.

@@ -48,8 +48,8 @@ class RetryPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Tries in all (>= 1).
     first_delay_s, factor, longest_delay_s
         Seconds before the second try (>= 0), growth per try (>= 1), and bound of one wait. With the
-        defaults a snapshot is held up by 6 s at most before the process gives up and its
-        supervisor starts it again.
+        defaults the waits add up to 6 s, beside what the server itself takes to fail; then the
+        process gives up and its supervisor starts it again.
     """
 
     attempts: int = 6

@@ -164,7 +164,7 @@ class _Partition(StatefulSinkPartition[list[OutRecord], dict[str, Any]]):
             msg = f"Kafka sink state v{state['v']}; this code knows v{STATE_VERSION}"
             raise Corrupt(msg)
         self._topic = config.address.topic(config.topic)
-        self._hop = f"tick_to_{config.topic}"
+        self._hop = f"tick_to_{config.topic.removesuffix('s')}"
         self._partition = partition
         self._producer = producer
         self._wall_ns = wall_ns

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from domain.instruments import Instrument
 from domain.ticks import Kind, TickArray
 
+_TICK = int(Kind.TICK)
+
 LEAST_PRICE, MOST_PRICE = 0.001, 1e9
 """Bounds of a usable price, in quote currency per base unit: no pair trades near either. Below, a
 price could round to 0 on the coarsest grid; above, to more digits than a Decimal keeps."""
@@ -48,7 +50,7 @@ def quote_of(bid: float, ask: float, instrument: Instrument) -> Quote | None:
 def usable_rows(records: TickArray) -> NDArray[np.int64]:
     """Return the rows of accepted ticks with finite, uncrossed prices within bounds, ascending."""
     bid, ask = records["bid"], records["ask"]
-    fit = (records["kind"] == Kind.TICK) & (records["verdict"] == 0)
+    fit = (records["kind"] == _TICK) & (records["verdict"] == 0)
     fit &= (bid >= LEAST_PRICE) & (ask >= bid) & (ask < MOST_PRICE)
     rows: NDArray[np.int64] = np.flatnonzero(fit)
     return rows
@@ -65,7 +67,7 @@ def last_tick(records: TickArray) -> int | None:
     """Return the row of the last usable tick, or None."""
     last = records[-1]
     # Nearly every run ends in a plain tick: look at one record before looking at all.
-    if last["kind"] == Kind.TICK and last["verdict"] == 0:
+    if last["kind"] == _TICK and last["verdict"] == 0:
         bid, ask = float(last["bid"]), float(last["ask"])
         if LEAST_PRICE <= bid <= ask < MOST_PRICE:
             return len(records) - 1

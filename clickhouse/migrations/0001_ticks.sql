@@ -1,12 +1,13 @@
 -- Quotes as they came. Prices stay Float64: the wire record holds floats, and the stored value must
 -- be that float bit for bit. The sequence number is in the key, for without it two ticks of one
--- nanosecond collapse.
+-- nanosecond collapse. Codecs by bytes a row on 990,602 real quotes: moments 3.15 with Delta (5.71
+-- without, 4.61 with DoubleDelta), prices 1.21 with ZSTD alone (3.77 with Gorilla).
 CREATE TABLE IF NOT EXISTS ticks
 (
     run LowCardinality(String) COMMENT 'name of the run',
     symbol LowCardinality(String) COMMENT 'canonical symbol, base then quote currency',
-    ts_event DateTime64(9, 'UTC') COMMENT 'when the market said it' CODEC(ZSTD(1)),
-    ts_recv DateTime64(9, 'UTC') COMMENT 'when the ingest took it in' CODEC(ZSTD(1)),
+    ts_event DateTime64(9, 'UTC') COMMENT 'when the market said it' CODEC(Delta(8), ZSTD(1)),
+    ts_recv DateTime64(9, 'UTC') COMMENT 'when the ingest took it in' CODEC(Delta(8), ZSTD(1)),
     seq Int64 COMMENT 'row number in the feed, unique within a run' CODEC(Delta(8), ZSTD(1)),
     bid Float64 COMMENT 'quote currency per unit of base' CODEC(ZSTD(1)),
     ask Float64 COMMENT 'quote currency per unit of base' CODEC(ZSTD(1)),
@@ -25,8 +26,8 @@ CREATE TABLE IF NOT EXISTS ticks_rejected
 (
     run LowCardinality(String) COMMENT 'name of the run',
     symbol LowCardinality(String) COMMENT 'canonical symbol, base then quote currency',
-    ts_event DateTime64(9, 'UTC') COMMENT 'as the feed said it, however wrong' CODEC(ZSTD(1)),
-    ts_recv DateTime64(9, 'UTC') COMMENT 'when the ingest took it in' CODEC(ZSTD(1)),
+    ts_event DateTime64(9, 'UTC') COMMENT 'as the feed said it, however wrong' CODEC(Delta(8), ZSTD(1)),
+    ts_recv DateTime64(9, 'UTC') COMMENT 'when the ingest took it in' CODEC(Delta(8), ZSTD(1)),
     seq Int64 COMMENT 'row number in the feed, unique within a run' CODEC(Delta(8), ZSTD(1)),
     bid Float64 COMMENT 'quote currency per unit of base; may be NaN' CODEC(ZSTD(1)),
     ask Float64 COMMENT 'quote currency per unit of base; may be NaN' CODEC(ZSTD(1)),

@@ -2,7 +2,7 @@ CREATE TABLE IF NOT EXISTS metrics
 (
     run LowCardinality(String) COMMENT 'name of the run',
     worker LowCardinality(String) COMMENT 'name of the dataflow',
-    ts_wall DateTime64(9, 'UTC') COMMENT 'wall clock of the report' CODEC(ZSTD(1)),
+    ts_wall DateTime64(9, 'UTC') COMMENT 'wall clock of the report' CODEC(Delta(8), ZSTD(1)),
     counters Map(LowCardinality(String), Int64) COMMENT 'totals since the start of the run',
     histograms Map(LowCardinality(String), String)
         COMMENT 'HdrHistogram of microseconds, base64, by hop' CODEC(ZSTD(1))

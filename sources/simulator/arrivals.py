@@ -20,7 +20,7 @@ def tick_times(activity: Activity, pair: PairDay, rng: np.random.Generator) -> I
     exponent = activity.volatility_exponent
     rate = np.repeat(np.array(activity.ticks_per_s), MINUTES // HOURS)
     rate = rate * np.exp(exponent * pair.log_volatility)
-    rate = rate * long_run_scale(pair.log_volatility_variance, exponent)
+    rate = rate * long_run_scale(pair.fast_variance, exponent)
     bursts = rng.poisson(rate * 60.0 / activity.burst_size)
     begin = np.repeat(np.arange(MINUTES) * 60.0, bursts)
     begin = begin + 60.0 * rng.random(begin.size)

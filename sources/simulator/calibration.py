@@ -38,6 +38,8 @@ _BURST_GAP_NS = SECOND_NS // 2
 _BURST_QUANTILES = 17
 _LAGS_MIN = np.array([1, 2, 3, 5, 8, 12, 20, 30, 45, 60, 90, 120])
 """Lags at which clustering within the day is read, in minutes."""
+_LATER_MIN = np.array([240, 300, 360, 420, 480])
+"""Lags at which clustering within the day is over, in minutes."""
 _DISPERSION_LOW = 0.03
 """Least dispersion of the log spread: below it the grid alone makes more."""
 _GRID_VARIANCE_POINTS = 1.0 / 3.0
@@ -146,11 +148,15 @@ def fit_decay(values: Floats, lags: Ints, half_lives: Floats) -> Decay:
     return best
 
 
-def fit_fast_volatility(moves: Floats, slow_variance: float) -> Decay:
-    """Fit the clustering within the day: variance and half-life in minutes."""
+def fit_fast_volatility(moves: Floats) -> Decay:
+    """Fit the clustering within the day: variance and half-life in minutes.
+
+    What is left hours later is the slow component's, as far as so few days show it: subtracted.
+    """
     relative = deseasonalised(moves)
+    slow = max(0.0, float(log_covariance(relative, relative, _LATER_MIN).mean()))
     values = log_covariance(relative, relative, _LAGS_MIN)
-    return fit_decay(values - slow_variance, _LAGS_MIN, np.geomspace(5.0, 90.0, 24))
+    return fit_decay(values - slow, _LAGS_MIN, np.geomspace(2.0, 90.0, 32))
 
 
 def fit_common_volatility(left: Floats, right: Floats) -> float:
@@ -166,7 +172,8 @@ def fit_sigma_bp(moves: Floats, log_variance: float) -> Floats:
     """Fit sigma by hour, in basis points of a one-second move.
 
     From mean absolute moves, which one news release sways less than squares; ``log_variance`` is
-    that of log volatility, so that the result is a root mean square.
+    that of log volatility within the day, so that the result is a root mean square over it. The
+    level from day to day is that of the recorded days.
     """
     sigma = mean_abs_by_hour(moves) / NORMAL_MEAN_ABS * exp(log_variance / 2.0)
     sigmas: Floats = sigma / sqrt(60.0)

@@ -44,13 +44,13 @@ class PairDay(NamedTuple):
         Price at the start of each cell, in quote currency.
     log_volatility
         Excess of log volatility by minute; mean 0.
-    log_volatility_variance
-        Its variance in the long run.
+    fast_variance
+        Variance of its component within the day.
     """
 
     mid: Floats
     log_volatility: Floats
-    log_volatility_variance: float
+    fast_variance: float
 
 
 def stream(seed: int, name: str, day: date) -> np.random.Generator:
@@ -103,7 +103,8 @@ class Market:
     symbols
         Canonical symbols to be asked for.
     first
-        Trade date of the first day: the state before it is drawn from its long-run law.
+        Trade date of the first day. Volatility from day to day begins at the level of the fitted
+        period and wanders from there; volatility within the day begins in its long-run law.
     seed
         Of all random streams (>= 0).
     """
@@ -119,12 +120,12 @@ class Market:
         wanted = {name for signs in self._legs_of.values() for name in signs}
         self._wanted = [name for name in self._order if name in wanted]
         self._price = {n: log(params.legs[n].start_mid) for n in self._wanted}
-        shared = stream(seed, "volatility:start", first).standard_normal(2)
+        shared = stream(seed, "volatility:start", first).standard_normal(1)
         self._fast: dict[str, float] = {}
-        self._slow: dict[str, float] = {}
+        self._slow = dict.fromkeys(self._wanted, 0.0)
         for name in self._wanted:
-            own = stream(seed, f"volatility:start:{name}", first).standard_normal(2)
-            self._fast[name], self._slow[name] = (float(x) for x in self._mix(shared, own))
+            own = stream(seed, f"volatility:start:{name}", first).standard_normal(1)
+            self._fast[name] = float(self._mix(shared, own)[0])
         self._minutes: dict[str, Floats] = {}
         self._cells: dict[str, Floats] = {}
 
@@ -152,15 +153,10 @@ class Market:
         for name, sign in signs.items():
             logs += sign * self._cells[name]
         excess = np.mean([self._minutes[name] for name in signs], axis=0)
-        sds = [
-            np.array([v.fast_sd, v.slow_sd])
-            for v in (self._params.legs[name].volatility for name in signs)
-        ]
-        total = sum(sds, np.zeros(2))
+        sds = [self._params.legs[name].volatility.fast_sd for name in signs]
         share = self._params.common_volatility
-        own = sum(float(sd @ sd) for sd in sds)
-        variance = (share * float(total @ total) + (1.0 - share) * own) / len(sds) ** 2
-        return PairDay(np.exp(logs), excess, variance)
+        variance = share * sum(sds) ** 2 + (1.0 - share) * sum(sd * sd for sd in sds)
+        return PairDay(np.exp(logs), excess, variance / len(sds) ** 2)
 
     def _mix(self, shared: Floats, own: Floats) -> Floats:
         share = self._params.common_volatility
@@ -180,8 +176,9 @@ class Market:
         start = self._price[name]
         if after_break:
             start += leg.weekend_gap_bp * _BP * float(move[0])
-        variance = leg.volatility.fast_sd**2 + leg.volatility.slow_sd**2
-        by_minute = np.repeat(np.array(leg.sigma_bp), MINUTES // HOURS) * np.exp(excess - variance)
+        # Sigma is the root mean square over the fast component, so that one's mean is taken out.
+        scale = np.exp(excess - leg.volatility.fast_sd**2)
+        by_minute = np.repeat(np.array(leg.sigma_bp), MINUTES // HOURS) * scale
         by_cell = by_minute * _BP * sqrt(CELL_NS / 1e9)
         steps = move[1:].reshape(MINUTES, _CELLS_PER_MINUTE) * by_cell[:, None]
         path = np.cumsum(steps.ravel())

@@ -2,16 +2,17 @@
 
 A tick is a refresh or a flicker. A refresh centres both sides on the hidden mid, to half a grid
 step. A flicker moves one side of the refresh before it by one step, either way, whatever the mid
-does. So the quoted mid is the hidden one (a martingale) to within half a step, and a spread is at
+does. Where nothing would change, both sides move one step apart or together. So the quoted mid is the hidden one (a martingale) to within half a step, and a spread is at
 least ten times as much: nothing can be earned from it.
 """
 
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from domain.instruments import Instrument
-from domain.nanos import DAY_NS, MINUTE_NS
+from domain.nanos import DAY_NS, MINUTE_NS, SECOND_NS
 from sources.simulator.arrivals import Ints
 from sources.simulator.params import (
     HOURS,
@@ -24,7 +25,9 @@ from sources.simulator.params import (
 )
 from sources.simulator.paths import CELL_NS, MINUTES, Floats, autoregress
 
-_ONE_SIDED_REFRESH = 0.08
+_FRESH_NS = 5 * SECOND_NS
+"""How long the fresh part of the log spread stands: a few ticks, as recorded spreads do."""
+_ONE_SIDED_REFRESH = 0.23
 """Share of refreshes that happen to change one side only (found by simulation): not flickers."""
 
 
@@ -85,6 +88,7 @@ def quote(
     width = np.where(width < low, low + ((low ^ doubled) & 1), width)
     bid, ask = (doubled - width) // 2, (doubled + width) // 2
     bid, ask = _flicker(bid, ask, low, quoting.one_sided, rng)
+    bid, ask = _breathe(bid, ask, low, rng)
     return QuotedDay(bid / scale, ask / scale, float(persistent[-1]))
 
 
@@ -98,7 +102,7 @@ def spread_targets(
     """Return the spread wanted at each tick, in pips and not yet on the grid."""
     minute = times_ns // MINUTE_NS
     hour = minute // (MINUTES // HOURS)
-    fresh = rng.standard_normal(times_ns.size)
+    fresh = rng.standard_normal(DAY_NS // _FRESH_NS)[times_ns // _FRESH_NS]
     share = spread.persistent_share
     noise = np.sqrt(share) * persistent[minute] + np.sqrt(1.0 - share) * fresh
     level = np.array(spread.median_pips)[hour] * spread_profile(spread, week_open)[minute]
@@ -131,13 +135,32 @@ def _flicker(
     wanted[:1] = False
     # In a run of wanted flickers only the 1st, 3rd, ... are: each needs a refresh before it.
     index = np.arange(bid.size)
-    refresh = np.maximum.accumulate(np.where(wanted, -1, index))
-    at = np.flatnonzero(wanted & ((index - refresh) % 2 == 1))
+    at = np.flatnonzero(wanted & (_since_false(wanted, index) % 2 == 1))
     step, on_ask = step[at], on_ask[at]
     widens = np.where(on_ask, step, -step)
-    tight = ask[at - 1] - bid[at - 1] + widens < low
-    step = np.where(tight, -step, step)
+    step = np.where(ask[at - 1] - bid[at - 1] + widens < low, -step, step)
     bid, ask = bid.copy(), ask.copy()
     bid[at] = bid[at - 1] + np.where(on_ask, 0, step)
     ask[at] = ask[at - 1] + np.where(on_ask, step, 0)
     return bid, ask
+
+
+def _breathe(bid: Ints, ask: Ints, low: int, rng: np.random.Generator) -> tuple[Ints, Ints]:
+    """Widen or narrow ticks that are equal to the tick before: a venue sends none of those."""
+    index = np.arange(bid.size)
+    same = np.zeros(bid.size, dtype=np.bool_)
+    same[1:] = (np.diff(bid) == 0) & (np.diff(ask) == 0)
+    # Of a run of equal ticks every second one moves, so that each differs from its neighbours.
+    at = np.flatnonzero(same & (_since_false(same, index) % 2 == 1))
+    step = np.where(rng.random(at.size) < 0.5, 1, -1)
+    step = np.where(ask[at] - bid[at] + 2 * step < low, 1, step)
+    bid, ask = bid.copy(), ask.copy()
+    bid[at] -= step
+    ask[at] += step
+    return bid, ask
+
+
+def _since_false(flags: NDArray[np.bool_], index: Ints) -> Ints:
+    """Return for each place how far back the last False is; 0 where it is False itself."""
+    since: Ints = index - np.maximum.accumulate(np.where(flags, -1, index))
+    return since

@@ -185,7 +185,7 @@ def scaled_leg(
 
 def weekend_gap_bp(sigma_bp: Floats, volatility: Volatility, gap_over_hour: float) -> float:
     """Return the size of a weekend's jump, from its multiple of an hour's usual move."""
-    variance = volatility.fast_sd**2 + volatility.slow_sd**2
+    variance = volatility.fast_sd**2
     usual = NORMAL_MEAN_ABS * float(np.mean(sigma_bp)) * sqrt(3600.0) * exp(-variance / 2.0)
     return gap_over_hour * usual / NORMAL_MEAN_ABS
 

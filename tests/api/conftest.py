@@ -5,6 +5,7 @@ import os
 import select
 import shutil
 import subprocess
+import sys
 import time
 from base64 import b64decode
 from collections.abc import Callable, Iterator
@@ -26,6 +27,15 @@ _FLAGS = (
     "--remote-debugging-pipe",
 )
 
+_LAUNCHER = """
+import os, sys
+fds = [os.dup(os.dup(os.dup(int(fd)))) for fd in sys.argv[1:3]]
+os.dup2(fds[0], 3)
+os.dup2(fds[1], 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+"""Chromium wants its pipe on descriptors 3 and 4; what comes as 3 or 4 is moved away first."""
+
 
 class Browser:
     """Chromium under its debugging protocol; messages end with a zero byte.
@@ -42,9 +52,11 @@ class Browser:
         self.problems: list[str] = []
         read_child, self._write = os.pipe()
         self._read, write_child = os.pipe()
-        shell = f'exec "$@" 3<&{read_child} 4>&{write_child}'
         self._process = subprocess.Popen(
-            ["sh", "-c", shell, "sh", command, *_FLAGS, f"--user-data-dir={home}", "about:blank"],
+            [
+                *(sys.executable, "-c", _LAUNCHER, str(read_child), str(write_child)),
+                *(command, *_FLAGS, f"--user-data-dir={home}", "about:blank"),
+            ],
             pass_fds=(read_child, write_child),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -54,6 +66,9 @@ class Browser:
         self._buffer = b""
         self._number = 0
         self._session: str | None = None
+
+    def attach(self) -> None:
+        """Take hold of the one page and listen to what it says."""
         targets = self.call("Target.getTargets")["targetInfos"]
         target = next(one["targetId"] for one in targets if one["type"] == "page")
         attached = self.call("Target.attachToTarget", targetId=target, flatten=True)
@@ -111,6 +126,7 @@ class Browser:
         feature = {"name": "prefers-color-scheme", "value": scheme}
         self.call("Emulation.setEmulatedMedia", features=[feature])
         self.call("Page.navigate", url=url)
+        self.wait("document.readyState === 'complete'")
 
     def read(self, expression: str) -> Any:
         """Return the value of a JavaScript expression."""
@@ -149,8 +165,11 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     if command is None:
         pytest.skip("no Chromium is installed: apt-get install chromium")
     started = Browser(command, tmp_path_factory.mktemp("chromium"))
-    yield started
-    started.close()
+    try:
+        started.attach()
+        yield started
+    finally:
+        started.close()
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The routes, without a socket."""
 
 import asyncio
+from threading import Event
 from typing import Any
 
 import httpx
@@ -66,7 +67,7 @@ def test_the_page_loads_nothing_from_elsewhere() -> None:
 
 
 def test_state_of_a_symbol() -> None:
-    """The symbol that is asked for is the one whose candles come; an unknown one means the first."""
+    """Candles are of the symbol that was asked for; an unknown one means the first."""
     view = demo_view(5)
     assert get(view, "/api/v1/state?symbol=USDJPY").json()["candles"]["symbol"] == "USDJPY"
     assert get(view, "/api/v1/state?symbol=NOTHING").json()["symbol"] == "EURUSD"
@@ -89,8 +90,6 @@ def test_the_stream_starts_anew_when_the_first_symbol_becomes_another() -> None:
     """A reader that named no symbol gets a whole state when the run's first symbol changes."""
 
     async def names() -> list[bytes]:
-        from threading import Event
-
         view, closing = View(), Event()
         view.apply(Topic.BARS, demo_bar("EURUSD", "1s", START_NS + SECOND_NS, [1.0]))
         stream = events(view, None, closing)

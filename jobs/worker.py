@@ -1,0 +1,103 @@
+"""One dataflow as a process of its own: ``python -m jobs.worker NAME RUN_DIR``.
+
+SIGTERM: quiesce, one snapshot, exit 0, nothing is replayed later. SIGUSR1 (ingest): end the feed.
+Exit codes: 0 done or stopped in order, 2 a person must act (one line on stderr says what), 1 a bug.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from bytewax.dataflow import Dataflow
+
+from config import plan as plans
+from config.plan import READS, Plan
+from config.settings import Settings, settings_of
+from domain.errors import AifxError, Corrupt
+from operators import engine
+from operators.meter import Meter
+from sinks.metrics import MetricsPublisher
+from sources.flow_control import FlowControl
+from sources.quiesce import Quiesce
+
+_PR_SET_PDEATHSIG = 1
+ERROR_PREFIX = "error: "
+
+
+def main(name: str, run_dir: Path) -> int:
+    """Run one dataflow of a plan to its end; return the exit code."""
+    _die_with_parent()
+    quiesce = Quiesce()
+    signal.signal(signal.SIGTERM, lambda *_: quiesce.stop())
+    signal.signal(signal.SIGUSR1, lambda *_: quiesce.drain())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        _run(name, plans.read(run_dir), quiesce)
+    except AifxError as error:
+        print(f"{ERROR_PREFIX}{name}: {error}", file=sys.stderr, flush=True)
+        return 2
+    return 0
+
+
+def _run(name: str, plan: Plan, quiesce: Quiesce) -> None:
+    # A dataflow imports what it needs and no more: the archive has no use for models.
+    from dataflows.context import Context
+
+    settings = settings_of(plan.settings)
+    meter = Meter(name, time.time_ns)  # noqa: TID251 - the edge: metrics are about the machine
+    context = Context(plan, settings, quiesce, meter, time.time_ns)  # noqa: TID251 - the edge
+    control: FlowControl | None = None
+    epoch_ms = settings.engine.epoch_ms
+    flow: Dataflow
+    match name:
+        case "ingest":
+            from dataflows import ingest
+
+            readers = {plan.group(reader): topics for reader, topics in READS.items()}
+            control = FlowControl(plan.address, readers)
+            control.start()
+            flow = ingest.build(context, control.may_go_on)
+        case "trading":
+            from dataflows import trading
+
+            flow = trading.build(context)
+        case "execution":
+            from dataflows import execution
+
+            flow = execution.build(context)
+        case "archive":
+            from dataflows import archive
+
+            epoch_ms = settings.engine.archive_epoch_ms
+            flow = archive.build(context, store_dsn(plan, settings))
+        case _:
+            msg = f"no dataflow is called {name}"
+            raise Corrupt(msg)
+    with MetricsPublisher(plan.address, meter.report):
+        engine.run(flow, epoch_ms, Path(plan.run_dir) / "recovery" / name)
+    if control is not None:
+        control.stop()
+
+
+def store_dsn(plan: Plan, settings: Settings) -> str:
+    """Return the DSN of the store: the configured one, or the embedded one in the data folder."""
+    dsn = settings.clickhouse.dsn.get_secret_value()
+    return dsn or f"chdb://{Path(plan.data_dir).resolve() / 'clickhouse'}"
+
+
+def _die_with_parent() -> None:
+    """Ask the kernel to end this process with its parent: no orphan writes into a run."""
+    parent = os.getppid()
+    try:
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    except (AttributeError, OSError):
+        return  # no prctl on this system: the supervisor's own clean-up must do
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], Path(sys.argv[2])))

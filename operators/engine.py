@@ -1,0 +1,70 @@
+"""Running a dataflow on Bytewax: recovery stores and the main loop, in one place."""
+
+import sqlite3
+from datetime import timedelta
+from pathlib import Path
+
+from bytewax._bytewax import cli_main
+from bytewax.dataflow import Dataflow
+from bytewax.recovery import RecoveryConfig, init_db_dir
+
+from domain.errors import AifxError, Corrupt
+
+
+def run(flow: Dataflow, epoch_ms: int, recovery: Path | None) -> None:
+    """Run a dataflow in this thread until its input ends or it is stopped.
+
+    Parameters
+    ----------
+    flow
+        What to run.
+    epoch_ms
+        Distance of the snapshots in milliseconds (> 0).
+    recovery
+        Folder of the recovery store; None to keep no state.
+
+    Raises
+    ------
+    Corrupt
+        If the recovery store is damaged.
+    AifxError
+        What a step raised, without the engine's wrapping.
+    """
+    config = None if recovery is None else _open(recovery)
+    try:
+        cli_main(  # type: ignore[no-untyped-call]  # the engine's core ships no types
+            flow, epoch_interval=timedelta(milliseconds=epoch_ms), recovery_config=config
+        )
+    except Exception as error:
+        cause = _cause(error)
+        if cause is None:
+            raise
+        raise cause from error
+
+
+def _cause(error: BaseException) -> AifxError | None:
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, AifxError):
+            return seen
+        seen = seen.__cause__ or seen.__context__
+    return None
+
+
+def _open(folder: Path) -> RecoveryConfig:
+    if not any(folder.glob("part-*.sqlite3")):
+        folder.mkdir(parents=True, exist_ok=True)
+        init_db_dir(folder, 1)  # type: ignore[no-untyped-call]
+    for file in sorted(folder.glob("part-*.sqlite3")):
+        try:
+            with sqlite3.connect(file) as store:
+                verdict = store.execute("PRAGMA quick_check(1)").fetchone()[0]
+        except sqlite3.DatabaseError as error:
+            verdict = str(error)
+        if verdict != "ok":
+            msg = (
+                f"recovery store {file} is damaged ({verdict}): nothing was changed; log, archive "
+                "and ledger are whole: start a new run with --fresh"
+            )
+            raise Corrupt(msg)
+    return RecoveryConfig(folder)  # type: ignore[no-untyped-call]
