@@ -29,6 +29,15 @@ READS: dict[str, tuple[Topic, ...]] = {
 }
 """Topics that each dataflow reads to their end."""
 
+WRITES: dict[str, tuple[Topic, ...]] = {
+    "ingest": (Topic.TICKS, Topic.TICKS_REJECTED),
+    "trading": (Topic.BARS, Topic.FEATURES, Topic.PREDICTIONS, Topic.SIGNALS),
+    "execution": (Topic.ORDERS, Topic.EXECUTIONS, Topic.POSITIONS),
+    "archive": (),
+}
+"""Topics that end when the dataflow's input has ended. Any worker may add to ``metrics``, and the
+archive to ``dead-letter``: these have no end of their own."""
+
 WORKERS = ("ingest", *READS)
 """Every dataflow of a run, in the order in which ticks pass them."""
 

@@ -58,7 +58,7 @@ def build(context: Context, dsn: str) -> Dataflow:
     sink = ClickHouseSink(dsn, context.settings.clickhouse.database, plan.run)
     op.output("clickhouse", op.filter_map("batches", read_out, _batch), sink)
     dead = op.filter_map("dead_log", read_out, _dead)
-    Writer(context).to(Topic.DEAD_LETTER, dead, "dead_letters", ends=False)
+    Writer(context).to(Topic.DEAD_LETTER, dead, "dead_letters")
     return flow
 
 

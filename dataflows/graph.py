@@ -71,8 +71,6 @@ class Writer:
         topic: Topic,
         records: KeyedStream[list[OutRecord]],
         counter: str = "",
-        *,
-        ends: bool = True,
     ) -> None:
         """Write what a keyed stream gives to a topic; the key routes.
 
@@ -82,14 +80,12 @@ class Writer:
             Where to, and what.
         counter
             Name of the total to count them in; empty for none.
-        ends
-            Whether the topic ends when the flow's input does.
         """
         context = self._context
         if counter:
             records = op.map_value(f"count_{topic.name.lower()}", records, self._counting(counter))
         sink = KafkaSink(
-            KafkaSinkConfig(context.plan.address, topic, ends),
+            KafkaSinkConfig(context.plan.address, topic),
             self._producer,
             context.wall_ns,
             context.meter.observe,

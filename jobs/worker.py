@@ -14,11 +14,12 @@ from pathlib import Path
 from bytewax.dataflow import Dataflow
 
 from config import plan as plans
-from config.plan import READS, Plan
+from config.plan import READS, WRITES, Plan
 from config.settings import Settings, settings_of
 from domain.errors import AifxError, Corrupt
 from operators import engine
 from operators.meter import Meter
+from sinks.kafka_end import end_topics
 from sinks.metrics import MetricsPublisher
 from sources.flow_control import FlowControl
 from sources.quiesce import Quiesce
@@ -80,6 +81,8 @@ def _run(name: str, plan: Plan, quiesce: Quiesce) -> None:
         engine.run(flow, epoch_ms, Path(plan.run_dir) / "recovery" / name)
     if control is not None:
         control.stop()
+    if not quiesce.stopping:
+        end_topics(plan.address, WRITES[name])
 
 
 def store_dsn(plan: Plan, settings: Settings) -> str:

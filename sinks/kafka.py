@@ -13,7 +13,7 @@ from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from domain.errors import Corrupt, Retry
-from domain.log import END_HEADER, STAMP_HEADER, LogAddress, OutRecord, Stamp, find_header
+from domain.log import STAMP_HEADER, LogAddress, OutRecord, Stamp, find_header
 from domain.topics import Topic, partition_of
 
 STATE_VERSION = 1
@@ -25,19 +25,10 @@ _SCAN_TIMEOUT_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class KafkaSinkConfig:
-    """What to write.
-
-    Attributes
-    ----------
-    address, topic
-        Which topic of which cluster.
-    ends
-        Whether the end of this flow's input ends the topic too.
-    """
+    """Which topic of which cluster to write."""
 
     address: LogAddress
     topic: Topic
-    ends: bool = True
 
 
 class SharedProducer:
@@ -170,10 +161,9 @@ class _Partition(StatefulSinkPartition[list[OutRecord], dict[str, Any]]):
         self._wall_ns = wall_ns
         self._observe = observe
         self._seq: dict[str, int] = dict(state["seq"])
-        self._held, self._offset, ended = held_since(
+        self._held, self._offset = held_since(
             config.address.bootstrap, self._topic, partition, state["offset"]
         )
-        self._must_end = config.ends and not ended
 
     def write_batch(self, values: list[list[OutRecord]]) -> None:
         wall_ns = self._wall_ns()
@@ -196,28 +186,12 @@ class _Partition(StatefulSinkPartition[list[OutRecord], dict[str, Any]]):
         return {"v": STATE_VERSION, "offset": self._offset, "seq": dict(self._seq)}
 
     def close(self) -> None:
-        """End the stream: called only when the input ended, not when the flow was stopped."""
-        if self._must_end:
-            self._producer.write(self._topic, self._partition, b"", b"", (END_HEADER, b"1"))
         self._producer.flush()
 
 
-def held_since(
-    bootstrap: str, topic: str, partition: int, offset: int
-) -> tuple[dict[str, int], int, bool]:
-    """Read what a partition holds from ``offset`` on.
-
-    Returns
-    -------
-    tuple[dict[str, int], int, bool]
-        Highest number by stream, the next offset to be written, and whether the stream has ended.
-
-    Raises
-    ------
-    Retry
-        If the partition cannot be read to its end in time.
-    """
-    consumer = Consumer(
+def reader(bootstrap: str) -> Consumer:
+    """Return a consumer that reads what the log holds, and leaves no trace in it."""
+    return Consumer(
         {
             "bootstrap.servers": bootstrap,
             "group.id": "aifx.scan",
@@ -227,11 +201,28 @@ def held_since(
             "log_level": 3,
         }
     )
+
+
+def held_since(
+    bootstrap: str, topic: str, partition: int, offset: int
+) -> tuple[dict[str, int], int]:
+    """Read what a partition holds from ``offset`` on.
+
+    Returns
+    -------
+    tuple[dict[str, int], int]
+        Highest number by stream, and the next offset to be written.
+
+    Raises
+    ------
+    Retry
+        If the partition cannot be read to its end in time.
+    """
+    consumer = reader(bootstrap)
     try:
         place = TopicPartition(topic, partition)
         low, high = consumer.get_watermark_offsets(place, timeout=_SCAN_TIMEOUT_S)
         held: dict[str, int] = {}
-        ended = False
         next_offset = max(offset, low)
         if next_offset < high:
             consumer.assign([TopicPartition(topic, partition, next_offset)])
@@ -244,12 +235,10 @@ def held_since(
                 if message.error() is not None:
                     raise KafkaException(message.error())
                 next_offset = (message.offset() or 0) + 1
-                headers = message.headers()
-                header = find_header(headers, STAMP_HEADER)
+                header = find_header(message.headers(), STAMP_HEADER)
                 if header is not None:
                     stamp = Stamp.unpack(header)
                     held[stamp.stream] = max(held.get(stamp.stream, 0), stamp.seq)
-                ended = ended or find_header(headers, END_HEADER) is not None
-        return held, high, ended
+        return held, high
     finally:
         consumer.close()

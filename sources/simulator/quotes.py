@@ -2,8 +2,9 @@
 
 A tick is a refresh or a flicker. A refresh centres both sides on the hidden mid, to half a grid
 step. A flicker moves one side of the refresh before it by one step, either way, whatever the mid
-does. Where nothing would change, both sides move one step apart or together. So the quoted mid is the hidden one (a martingale) to within half a step, and a spread is at
-least ten times as much: nothing can be earned from it.
+does. Where nothing would change, both sides move one step apart or together. So the quoted mid is
+the hidden one (a martingale) give or take a step, which is less than the least spread: nothing can
+be earned from it.
 """
 
 from typing import NamedTuple

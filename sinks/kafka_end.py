@@ -1,0 +1,47 @@
+"""Ending topics: an empty message in every partition says that no more will come.
+
+Written when a dataflow's input has ended, after its last snapshot; also where a partition never got
+a record. A second call changes nothing, so that a crash in between does no harm.
+"""
+
+from collections.abc import Iterable
+
+from confluent_kafka import TopicPartition
+
+from domain.log import END_HEADER, LogAddress, find_header
+from domain.topics import Topic
+from sinks.kafka import SharedProducer, reader
+
+_TIMEOUT_S = 30.0
+
+
+def end_topics(address: LogAddress, topics: Iterable[Topic]) -> None:
+    """End every partition of some topics that has not ended yet.
+
+    Raises
+    ------
+    Retry
+        If the broker does not take it.
+    """
+    producer = SharedProducer(address.bootstrap)
+    for topic in topics:
+        name = address.topic(topic)
+        for partition in range(address.partitions):
+            if not has_ended(address.bootstrap, name, partition):
+                producer.write(name, partition, b"", b"", (END_HEADER, b"1"))
+    producer.flush()
+
+
+def has_ended(bootstrap: str, topic: str, partition: int) -> bool:
+    """Say whether the last message of a partition ends it."""
+    consumer = reader(bootstrap)
+    try:
+        place = TopicPartition(topic, partition)
+        low, high = consumer.get_watermark_offsets(place, timeout=_TIMEOUT_S)
+        if low == high:
+            return False
+        consumer.assign([TopicPartition(topic, partition, high - 1)])
+        message = consumer.poll(_TIMEOUT_S)
+        return message is not None and find_header(message.headers(), END_HEADER) is not None
+    finally:
+        consumer.close()
