@@ -38,10 +38,13 @@ def counts(client: Client, run: str) -> dict[str, int]:
 
 
 def rejected_by_reason(client: Client, run: str) -> dict[str, int]:
-    """Return the rejected ticks by reason, names ascending; a tick counts under each of its own."""
+    """Return the rejected ticks by their first reason, so that the numbers add up to all of them.
+
+    A tick keeps every reason in its row; its first is the lowest bit of its verdict.
+    """
     found = rows(
         client,
-        "SELECT arrayJoin(reasons) AS reason, count() FROM ticks_rejected FINAL "
+        "SELECT reasons[1] AS reason, count() FROM ticks_rejected FINAL "
         "WHERE run = {run:String} GROUP BY reason ORDER BY reason",
         run=run,
     )
@@ -58,10 +61,24 @@ def bars_by_timeframe(client: Client, run: str) -> dict[str, int]:
     return {**dict.fromkeys(TIMEFRAMES, 0), **dict(found)}
 
 
-def orders(client: Client, run: str) -> int:
-    """Return how many orders there were, however many events each of them had."""
-    query = "SELECT uniqExact(client_order_id) FROM orders WHERE run = {run:String}"
+def orders_sent(client: Client, run: str) -> int:
+    """Return how many orders went to the broker, however many events each of them had."""
+    query = (
+        "SELECT uniqExact(client_order_id) FROM orders "
+        "WHERE run = {run:String} AND status != 'denied'"
+    )
     return int(rows(client, query, run=run)[0][0])
+
+
+def orders_denied(client: Client, run: str) -> dict[str, int]:
+    """Return how many orders our own checks refused, by reason."""
+    found = rows(
+        client,
+        "SELECT reason, uniqExact(client_order_id) FROM orders "
+        "WHERE run = {run:String} AND status = 'denied' GROUP BY reason ORDER BY reason",
+        run=run,
+    )
+    return dict(found)
 
 
 def fills(client: Client, run: str) -> int:

@@ -1,0 +1,145 @@
+"""Builds the report of a run: from the store, or from what a fused run handed over."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from clickhouse_connect.driver.client import Client
+
+from clickhouse import datasets, results
+from config.plan import Plan
+from config.settings import Settings
+from domain.canonical import bar_columns, bars_sha256, signal_columns, signals_sha256
+from jobs.collected import Collected
+from jobs.report import AccuracyFigures, Hop, PnlDetail, Report, accuracy_figures
+from models.prediction import ENSEMBLE
+
+
+def from_store(
+    client: Client,
+    plan: Plan,
+    settings: Settings,
+    *,
+    feed: str,
+    status: str,
+    models: Mapping[str, str],
+    notes: tuple[str, ...],
+    ticks_in: int,
+    latency_ms: dict[str, Hop],
+    wall_s: float,
+) -> Report:
+    """Read the figures of a run from ClickHouse.
+
+    Parameters
+    ----------
+    ticks_in
+        Rows that the ingest took from the feed: counted there, so that the archive can be held
+        against it.
+    latency_ms
+        From the workers' meters.
+    """
+    rows = results.counts(client, plan.run)
+    pairs = datasets.prediction_pairs(client, plan.run, ENSEMBLE)
+    account = settings.execution.account
+    last = results.pnl(client, plan.run).get(account)
+    detail = last and PnlDetail(
+        account, settings.execution.account_currency, last.realised, last.unrealised, last.equity
+    )
+    return Report(
+        run=plan.run,
+        status=status,
+        feed=feed,
+        symbols=plan.feed.symbols,
+        models=dict(models),
+        notes=notes,
+        ticks_in=ticks_in,
+        ticks_archived=rows["ticks"],
+        ticks_rejected=results.rejected_by_reason(client, plan.run),
+        bars=results.bars_by_timeframe(client, plan.run),
+        signals=rows["signals"],
+        orders=results.orders_sent(client, plan.run),
+        orders_denied=results.orders_denied(client, plan.run),
+        fills=results.fills(client, plan.run),
+        pnl=_total(detail),
+        pnl_detail=detail,
+        accuracy=accuracy_figures(
+            pairs.ts_ns,
+            pairs.symbol,
+            pairs.p_up,
+            pairs.mid,
+            settings.models.horizon_ms * 1_000_000,
+            settings.models.label_tolerance_ms * 1_000_000,
+        ),
+        latency_ms=latency_ms,
+        rows=rows,
+        sha256={
+            "bars": results.sha256_bars(client, plan.run),
+            "signals": results.sha256_signals(client, plan.run),
+        },
+        wall_s=wall_s,
+    )
+
+
+def from_collected(
+    collected: Collected,
+    plan: Plan,
+    settings: Settings,
+    *,
+    feed: str,
+    models: Mapping[str, str],
+    notes: tuple[str, ...],
+    wall_s: float,
+) -> Report:
+    """Compute the same figures from what a fused run handed over."""
+    execution = settings.execution
+    mark = collected.last_total
+    detail = mark and PnlDetail(
+        mark.account,
+        execution.account_currency,
+        mark.realised_account,
+        mark.unrealised_account,
+        mark.equity_account,
+    )
+    return Report(
+        run=plan.run,
+        status="finished",
+        feed=feed,
+        symbols=plan.feed.symbols,
+        models=dict(models),
+        notes=notes,
+        ticks_in=collected.ticks_accepted + sum(collected.ticks_rejected.values()),
+        ticks_archived=collected.ticks_accepted,
+        ticks_rejected=dict(sorted(collected.ticks_rejected.items())),
+        bars=collected.bars_by_timeframe(),
+        signals=len(collected.signals),
+        orders=len(collected.orders_sent),
+        orders_denied=dict(sorted(collected.orders_denied.items())),
+        fills=collected.fills,
+        pnl=_total(detail),
+        pnl_detail=detail,
+        accuracy=_accuracy(collected, settings),
+        latency_ms={},
+        rows={},
+        sha256={
+            "bars": bars_sha256(bar_columns(collected.bars)),
+            "signals": signals_sha256(signal_columns(collected.signals)),
+        },
+        wall_s=wall_s,
+    )
+
+
+def _total(detail: PnlDetail | None) -> float | None:
+    if detail is None or detail.realised is None or detail.unrealised is None:
+        return None
+    return float(detail.realised + detail.unrealised)
+
+
+def _accuracy(collected: Collected, settings: Settings) -> AccuracyFigures:
+    views = sorted(collected.views)
+    return accuracy_figures(
+        np.array([v.ts_ns for v in views], dtype=np.int64),
+        np.array([v.symbol for v in views], dtype=object),
+        np.array([v.p_up for v in views], dtype=np.float64),
+        np.array([v.mid for v in views], dtype=np.float64),
+        settings.models.horizon_ms * 1_000_000,
+        settings.models.label_tolerance_ms * 1_000_000,
+    )
