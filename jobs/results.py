@@ -41,8 +41,11 @@ def from_store(
     pairs = datasets.prediction_pairs(client, plan.run, ENSEMBLE)
     account = settings.execution.account
     last = results.pnl(client, plan.run).get(account)
-    detail = last and PnlDetail(
-        account, settings.execution.account_currency, last.realised, last.unrealised, last.equity
+    currency = settings.execution.account_currency
+    detail = (
+        None
+        if last is None
+        else PnlDetail(account, currency, last.realised, last.unrealised, last.equity)
     )
     return Report(
         run=plan.run,
@@ -92,12 +95,16 @@ def from_collected(
     """Compute the same figures from what a fused run handed over."""
     execution = settings.execution
     mark = collected.last_total
-    detail = mark and PnlDetail(
-        mark.account,
-        execution.account_currency,
-        mark.realised_account,
-        mark.unrealised_account,
-        mark.equity_account,
+    detail = (
+        None
+        if mark is None
+        else PnlDetail(
+            mark.account,
+            execution.account_currency,
+            mark.realised_account,
+            mark.unrealised_account,
+            mark.equity_account,
+        )
     )
     return Report(
         run=plan.run,

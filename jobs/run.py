@@ -1,0 +1,373 @@
+"""``aifx run``: one run from the feed to the store, with everything that a person sees of it."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+
+from api.app import create_app
+from api.server import Server
+from api.terminal import TerminalView
+from api.view import View
+from clickhouse.migrate import connect, migrate
+from clickhouse.runs import record_run
+from config import plan as plans
+from config.plan import Plan, SimulatedPlan
+from config.settings import Settings, without_secrets
+from dataflows.context import label_rule, models_dir
+from domain.errors import BadUse, Halt
+from domain.log import LogAddress
+from domain.topics import Topic
+from features.spec import SCHEMA
+from jobs import datadir, feeds, results
+from jobs import kafka as kafka_jobs
+from jobs.feeds import FeedChoice
+from jobs.report import Report, print_table, write_json
+from jobs.train import history_plan, load_history, train
+from jobs.watch import Watcher
+from jobs.worker import store_dsn
+from jobs.workers import Workers
+from models import promotion
+
+_LOOK_S = 0.2
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What a person asked for; see ``aifx run --help``.
+
+    Attributes
+    ----------
+    choice, speed
+        What to play, and how fast (event seconds per second; None: as fast as it goes).
+    data_dir
+        Where stores, models and runs are kept.
+    for_s
+        Wall seconds after which the feed ends; None for its own end.
+    until_eof
+        Leave at the end of the feed, also on a terminal.
+    json_path
+        Where to write the summary.
+    dashboard
+        Whether to serve the page.
+    fresh
+        Start anew, even where an unfinished run could go on.
+    """
+
+    choice: FeedChoice
+    speed: float | None
+    data_dir: Path
+    for_s: float | None = None
+    until_eof: bool = False
+    json_path: Path | None = None
+    dashboard: bool = True
+    fresh: bool = False
+
+
+class _Stop:
+    """Ctrl-C or SIGTERM, noted; a second one is not needed and not heard."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __call__(self, _number: int, _frame: FrameType | None) -> None:
+        self.asked = True
+
+
+def run(options: RunOptions, settings: Settings, console: Console) -> Report:
+    """Run it; return the report when it has ended or was stopped.
+
+    Raises
+    ------
+    BadUse
+        If something that a person can mend is in the way.
+    Halt
+        If a dataflow failed; what it had done is kept.
+    """
+    started = time.monotonic()
+    stop = _Stop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    view = View()
+    with ExitStack() as stack:
+        server = _reserve_page(options, settings, view)
+        stack.enter_context(datadir.locked(options.data_dir))
+        bootstrap = settings.kafka.bootstrap
+        embedded = not bootstrap
+        if embedded:
+            bootstrap = stack.enter_context(kafka_jobs.embedded_broker())
+        else:
+            kafka_jobs.check_reachable(bootstrap)
+        plan, resumed = _plan(options, settings, bootstrap, embedded=embedded)
+        notes = _prepare(plan, options, settings, console, resumed=resumed)
+        plan = plans.read(Path(plan.run_dir))
+        if resumed:
+            console.print(f"going on with run {plan.run}")
+        _announce(view, plan, options, settings, notes, embedded=embedded)
+        if server is not None:
+            server.start()
+            stack.callback(server.stop)
+            console.print(f"dashboard: {server.url}")
+        outcome = _play(plan, options, view, stop, console, embedded=embedded)
+        report = _report(plan, options, settings, outcome, notes, time.monotonic() - started)
+        view.set_status("finished" if outcome.status == "finished" else "stopped")
+        print_table(report, console)
+        if options.json_path is not None:
+            write_json(report, options.json_path)
+        if server is not None and console.is_terminal and not (options.until_eof or stop.asked):
+            console.print(f"the page stays at {server.url} until Ctrl-C")
+            while not stop.asked:
+                time.sleep(_LOOK_S)
+        return report
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    status: str
+    watcher: Watcher
+
+
+def _reserve_page(options: RunOptions, settings: Settings, view: View) -> Server | None:
+    if not options.dashboard:
+        return None
+    server = Server(create_app(view), settings.dashboard.host, settings.dashboard.port)
+    server.reserve()
+    return server
+
+
+def _plan(
+    options: RunOptions, settings: Settings, bootstrap: str, *, embedded: bool
+) -> tuple[Plan, bool]:
+    """Return the plan of an unfinished run to go on with, or of a new one."""
+    name = datadir.new_run_name()
+    partitions = settings.kafka.partitions
+    fresh = Plan(
+        run=name,
+        data_dir=str(options.data_dir.resolve()),
+        run_dir=str((options.data_dir / "runs" / name).resolve()),
+        address=LogAddress(bootstrap, f"{name}.", partitions),
+        feed=options.choice.feed,
+        feed_fingerprint=options.choice.fingerprint,
+        speed=options.speed,
+        batch_model=None,
+        settings=without_secrets(settings),
+    )
+    if embedded:
+        # The embedded log dies with its process: an earlier run cannot go on, this is a new one.
+        for earlier in datadir.runs(options.data_dir):
+            if earlier.state == "running":
+                datadir.set_state(earlier, "lost")
+        counted = kafka_jobs.touch_embedded_topics(bootstrap, fresh.address.prefix)
+        return _with(fresh, partitions=counted), False
+    if not options.fresh:
+        found = datadir.resumable(options.data_dir, fresh)
+        if found is not None:
+            ticks = found.address.topic(Topic.TICKS)
+            if kafka_jobs.partitions_of(bootstrap, ticks) is None:
+                msg = f"run {found.run} cannot go on: its topic {ticks} is gone; pass --fresh"
+                raise BadUse(msg)
+            datadir.require_whole(found)
+            return datadir.set_state(found, "running"), True
+    kafka_jobs.create_topics(fresh.address)
+    return fresh, False
+
+
+def _with(plan: Plan, *, partitions: int) -> Plan:
+    import msgspec
+
+    address = plan.address._replace(partitions=partitions)
+    changed: Plan = msgspec.structs.replace(plan, address=address)
+    return changed
+
+
+def _prepare(
+    plan: Plan, options: RunOptions, settings: Settings, console: Console, *, resumed: bool
+) -> tuple[str, ...]:
+    """Bring the store up to date, see to a model, and write the plan."""
+    import msgspec
+
+    client = connect(store_dsn(plan, settings), settings.clickhouse.database)
+    try:
+        migrate(client)
+        notes: list[str] = []
+        if isinstance(plan.feed, SimulatedPlan):
+            notes.append(feeds.NO_EDGE)
+        if not resumed:
+            model, why = _see_to_model(client, plan, options, settings, console)
+            notes += why
+            plan = msgspec.structs.replace(plan, batch_model=model)
+            record_run(
+                client,
+                plan.run,
+                {
+                    "feed": options.choice.words,
+                    "feed_fingerprint": plan.feed_fingerprint,
+                    "symbols": list(plan.feed.symbols),
+                    "settings": plan.settings,
+                    "batch_model": model or "",
+                },
+            )
+            plans.save(plan)
+        return tuple(notes)
+    finally:
+        client.close()
+
+
+def _see_to_model(
+    client: object, plan: Plan, options: RunOptions, settings: Settings, console: Console
+) -> tuple[str | None, list[str]]:
+    horizon_ns = label_rule(settings).horizon_ns
+    first_ns = options.choice.first_ns
+    folder = models_dir(plan.data_dir)
+    found = promotion.choose(folder, SCHEMA, horizon_ns, first_ns)
+    if found is not None:
+        return found, []
+    before = feeds.days_before(options.choice, settings.models.training_days)
+    if before is None:
+        note = (
+            "no batch model: the feed holds no days before the run to train one on; the online "
+            "model decides alone"
+        )
+        return None, [note]
+    console.print(f"no trained model yet: training one on the days before, {before.words}")
+    import msgspec
+
+    past = msgspec.structs.replace(
+        plan, feed=before.feed, feed_fingerprint=before.fingerprint
+    )
+    history = history_plan(past)
+    load_history(client, history, settings, console.print)  # type: ignore[arg-type]
+    try:
+        artefact = train(
+            client,  # type: ignore[arg-type]
+            [history.run],
+            plan.feed.symbols,
+            first_ns - horizon_ns,
+            settings,
+            plan.data_dir,
+            console.print,
+        )
+    except BadUse as error:
+        return None, [f"no batch model: {error}; the online model decides alone"]
+    return artefact.artefact_id, []
+
+
+def _announce(
+    view: View,
+    plan: Plan,
+    options: RunOptions,
+    settings: Settings,
+    notes: tuple[str, ...],
+    *,
+    embedded: bool,
+) -> None:
+    view.set_run(
+        run_id=plan.run,
+        feed=options.choice.words,
+        speed="max" if options.speed is None else f"{options.speed:g}x",
+        symbols=plan.feed.symbols,
+        kafka=kafka_jobs.EMBEDDED if embedded else plan.address.bootstrap,
+        clickhouse="server" if settings.clickhouse.dsn.get_secret_value() else "chDB",
+        models=[f"{role} {name[:12]}" for role, name in _models(plan, settings).items()],
+        notes=notes,
+    )
+    view.set_status("starting")
+
+
+def _models(plan: Plan, settings: Settings) -> dict[str, str]:
+    from dataflows.models import online_model
+
+    models = {"online": online_model(settings).model_id}
+    if plan.batch_model is not None:
+        models["batch"] = plan.batch_model
+    return models
+
+
+@contextmanager
+def _workers(plan: Plan, settings_environment: dict[str, str]) -> Iterator[Workers]:
+    workers = Workers(Path(plan.run_dir), settings_environment)
+    try:
+        workers.start()
+        yield workers
+    finally:
+        workers.kill()
+
+
+def _play(
+    plan: Plan,
+    options: RunOptions,
+    view: View,
+    stop: _Stop,
+    console: Console,
+    *,
+    embedded: bool,
+) -> _Outcome:
+    choice = options.choice
+    span = None if choice.last_ns is None else (choice.first_ns, choice.last_ns)
+    watcher = Watcher(plan.address, view, span, choice.rows)
+    began = time.monotonic()
+    status = "finished"
+    ending = False
+    with _workers(plan, dict(os.environ)) as workers, TerminalView(view, console) as terminal:
+        watcher.start()
+        try:
+            view.set_status("running")
+            while workers.running():
+                workers.check()
+                terminal.refresh()
+                time.sleep(_LOOK_S)
+                timed_out = options.for_s is not None and time.monotonic() - began > options.for_s
+                if ending or not (stop.asked or timed_out):
+                    continue
+                ending = True
+                if stop.asked and not embedded:
+                    status = "stopped"
+                    workers.stop()
+                else:
+                    # What the embedded log holds would be lost with it: let it run dry.
+                    status = "stopped" if stop.asked else "finished"
+                    workers.drain()
+            workers.check()
+        except Halt as error:
+            view.set_status("failed", str(error))
+            workers.stop()
+            datadir.set_state(plan, "lost" if embedded else "stopped")
+            raise
+        finally:
+            watcher.stop()
+        terminal.refresh()
+    resumable = status == "stopped" and not embedded
+    datadir.set_state(plan, "stopped" if resumable else "finished")
+    return _Outcome(status, watcher)
+
+
+def _report(
+    plan: Plan,
+    options: RunOptions,
+    settings: Settings,
+    outcome: _Outcome,
+    notes: tuple[str, ...],
+    wall_s: float,
+) -> Report:
+    client = connect(store_dsn(plan, settings), settings.clickhouse.database)
+    try:
+        return results.from_store(
+            client,
+            plan,
+            settings,
+            feed=options.choice.words,
+            status=outcome.status,
+            models=_models(plan, settings),
+            notes=notes,
+            ticks_in=outcome.watcher.counter("ingest", "ticks_in"),
+            latency_ms=outcome.watcher.latency_ms(),
+            wall_s=wall_s,
+        )
+    finally:
+        client.close()
