@@ -14,7 +14,6 @@ from features.bars import BarConfig
 from features.minute_features import FeatureConfig
 from features.quality import QualityConfig
 from features.spec import FEATURE_NAMES, SCHEMA
-from models.batch import OnnxModel
 from models.ensemble import EnsembleConfig
 from models.labels import DelayedLabels
 from models.online import OnlineLogistic
@@ -107,6 +106,19 @@ def label_rule(settings: Settings) -> DelayedLabels:
     )
 
 
+def online_model(settings: Settings) -> OnlineLogistic:
+    """Return the online model of a run."""
+    models = settings.models
+    return OnlineLogistic(
+        feature_schema=SCHEMA,
+        feature_names=FEATURE_NAMES,
+        labels=label_rule(settings),
+        learning_rate=models.online_learning_rate,
+        l2=models.online_l2,
+        min_labels=models.online_min_labels,
+    )
+
+
 def decision_config(context: Context) -> DecisionConfig:
     """Return models and rule, the promoted artefact loaded and verified.
 
@@ -115,18 +127,14 @@ def decision_config(context: Context) -> DecisionConfig:
     Corrupt
         If the artefact fails its check.
     """
+    # Only who serves a model loads the runtime for it.
+    from models.batch import OnnxModel
+
     settings, plan = context.settings.models, context.plan
     labels = label_rule(context.settings)
     batch = plan.batch_model
     predictions = PredictionConfig(
-        online=OnlineLogistic(
-            feature_schema=SCHEMA,
-            feature_names=FEATURE_NAMES,
-            labels=labels,
-            learning_rate=settings.online_learning_rate,
-            l2=settings.online_l2,
-            min_labels=settings.online_min_labels,
-        ),
+        online=online_model(context.settings),
         batch=None if batch is None else OnnxModel.load(models_dir(plan.data_dir), batch),
         ensemble=EnsembleConfig({"online": settings.online_weight, "batch": settings.batch_weight}),
     )

@@ -87,12 +87,17 @@ def resumable(data_dir: Path, like: Plan) -> Plan | None:
     for found in reversed(runs(data_dir)):
         same = (
             found.feed_fingerprint == like.feed_fingerprint
-            and found.settings == like.settings
+            and _results_settings(found) == _results_settings(like)
             and found.address.bootstrap == like.address.bootstrap
         )
         if same and found.state in {"running", "stopped"}:
             return found
     return None
+
+
+def _results_settings(plan: Plan) -> dict[str, object]:
+    # Where the page is served changes no result.
+    return {name: section for name, section in plan.settings.items() if name != "dashboard"}
 
 
 def require_whole(plan: Plan) -> None:

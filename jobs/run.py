@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+import msgspec
 from rich.console import Console
 
 from api.app import create_app
@@ -20,20 +21,18 @@ from clickhouse.runs import record_run
 from config import plan as plans
 from config.plan import Plan, SimulatedPlan
 from config.settings import Settings, without_secrets
-from dataflows.context import label_rule, models_dir
+from dataflows.context import online_model
 from domain.errors import BadUse, Halt
 from domain.log import LogAddress
 from domain.topics import Topic
-from features.spec import SCHEMA
 from jobs import datadir, feeds, results
 from jobs import kafka as kafka_jobs
 from jobs.feeds import FeedChoice
+from jobs.models import model_for
 from jobs.report import Report, print_table, write_json
-from jobs.train import history_plan, load_history, train
 from jobs.watch import Watcher
 from jobs.worker import store_dsn
 from jobs.workers import Workers
-from models import promotion
 
 _LOOK_S = 0.2
 
@@ -179,8 +178,6 @@ def _plan(
 
 
 def _with(plan: Plan, *, partitions: int) -> Plan:
-    import msgspec
-
     address = plan.address._replace(partitions=partitions)
     changed: Plan = msgspec.structs.replace(plan, address=address)
     return changed
@@ -190,8 +187,6 @@ def _prepare(
     plan: Plan, options: RunOptions, settings: Settings, console: Console, *, resumed: bool
 ) -> tuple[str, ...]:
     """Bring the store up to date, see to a model, and write the plan."""
-    import msgspec
-
     client = connect(store_dsn(plan, settings), settings.clickhouse.database)
     try:
         migrate(client)
@@ -199,7 +194,7 @@ def _prepare(
         if isinstance(plan.feed, SimulatedPlan):
             notes.append(feeds.NO_EDGE)
         if not resumed:
-            model, why = _see_to_model(client, plan, options, settings, console)
+            model, why = model_for(client, plan, options.choice, settings, console.print)
             notes += why
             plan = msgspec.structs.replace(plan, batch_model=model)
             record_run(
@@ -217,45 +212,6 @@ def _prepare(
         return tuple(notes)
     finally:
         client.close()
-
-
-def _see_to_model(
-    client: object, plan: Plan, options: RunOptions, settings: Settings, console: Console
-) -> tuple[str | None, list[str]]:
-    horizon_ns = label_rule(settings).horizon_ns
-    first_ns = options.choice.first_ns
-    folder = models_dir(plan.data_dir)
-    found = promotion.choose(folder, SCHEMA, horizon_ns, first_ns)
-    if found is not None:
-        return found, []
-    before = feeds.days_before(options.choice, settings.models.training_days)
-    if before is None:
-        note = (
-            "no batch model: the feed holds no days before the run to train one on; the online "
-            "model decides alone"
-        )
-        return None, [note]
-    console.print(f"no trained model yet: training one on the days before, {before.words}")
-    import msgspec
-
-    past = msgspec.structs.replace(
-        plan, feed=before.feed, feed_fingerprint=before.fingerprint
-    )
-    history = history_plan(past)
-    load_history(client, history, settings, console.print)  # type: ignore[arg-type]
-    try:
-        artefact = train(
-            client,  # type: ignore[arg-type]
-            [history.run],
-            plan.feed.symbols,
-            first_ns - horizon_ns,
-            settings,
-            plan.data_dir,
-            console.print,
-        )
-    except BadUse as error:
-        return None, [f"no batch model: {error}; the online model decides alone"]
-    return artefact.artefact_id, []
 
 
 def _announce(
@@ -281,8 +237,6 @@ def _announce(
 
 
 def _models(plan: Plan, settings: Settings) -> dict[str, str]:
-    from dataflows.models import online_model
-
     models = {"online": online_model(settings).model_id}
     if plan.batch_model is not None:
         models["batch"] = plan.batch_model

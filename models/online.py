@@ -11,8 +11,6 @@ References
 
 from dataclasses import dataclass
 
-from river import linear_model, optim, preprocessing, utils
-
 from domain.errors import BadUse
 from domain.ids import digest
 from models.contract import Features, Role, State, reading, usable
@@ -110,6 +108,9 @@ class OnlineLogisticModel:
     role: Role = "online"
 
     def __init__(self, config: OnlineLogistic) -> None:
+        # River takes seconds to import, and only who runs the model needs it, not who names it.
+        from river import linear_model, optim, preprocessing
+
         self._names = config.feature_names
         self._min_labels = config.min_labels
         self._pipeline = preprocessing.StandardScaler() | linear_model.LogisticRegression(
@@ -168,6 +169,8 @@ class OnlineLogisticModel:
             # River lets weights be read but not set. Their order is that of the features, as after
             # learning: the sum of a dot product depends on it in the last bit.
             weights = dict(zip(self._names, state["weights"], strict=True))
+            from river import utils
+
             regression._weights = utils.VectorDict(weights)
             regression.intercept = state["intercept"]
             regression.optimizer.n_iterations = state["iterations"]

@@ -1,0 +1,273 @@
+"""The command line: ``aifx run | backtest | train | calibrate | doctor | kafka up``.
+
+Every mistake of a caller ends in one line on stderr and exit code 2; nothing is half done.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from config import settings as config
+from config.settings import Settings
+from domain.errors import AifxError, BadUse
+
+DEFAULT_DATA = Path(".aifx")
+
+app = typer.Typer(
+    name="aifx",
+    help="Forex quotes to signals to risk-checked paper orders, live and in replay.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+kafka_app = typer.Typer(help="A real Apache Kafka on this machine.", no_args_is_help=True)
+app.add_typer(kafka_app, name="kafka")
+
+Ticks = Annotated[
+    Path | None, typer.Option("--ticks", help="Parquet file or folder; default: simulated ticks.")
+]
+Symbols = Annotated[
+    str, typer.Option("--symbols", help="Comma-separated, such as EURUSD,USDJPY; default: all.")
+]
+From = Annotated[
+    str | None, typer.Option("--from", help="First time (UTC), or simulated trade date.")
+]
+To = Annotated[
+    str | None,
+    typer.Option("--to", help="Time to stop before (UTC), or last simulated trade date."),
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of the simulator.")]
+Data = Annotated[Path, typer.Option("--data", help="Folder of stores, models and runs.")]
+Json = Annotated[Path | None, typer.Option("--json", help="Write the summary here as JSON.")]
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", help="TOML settings; default: aifx.toml, if there.")
+]
+ClickHouse = Annotated[
+    str, typer.Option("--clickhouse", help="DSN of a server; default: embedded chDB.")
+]
+
+
+@app.command()
+def run(
+    ticks: Ticks = None,
+    symbols: Symbols = "",
+    from_: From = None,
+    to: To = None,
+    seed: Seed = 7,
+    speed: Annotated[
+        str | None,
+        typer.Option("--speed", help="Event seconds per second (1, 60, ...) or max."),
+    ] = None,
+    for_s: Annotated[
+        float | None, typer.Option("--for", min=0.1, help="End the feed after so many seconds.")
+    ] = None,
+    until_eof: Annotated[
+        bool, typer.Option("--until-eof", help="Leave at the end of the feed, also on a terminal.")
+    ] = False,
+    json: Json = None,
+    kafka: Annotated[
+        str, typer.Option("--kafka", help="HOST:PORT of a broker; default: embedded.")
+    ] = "",
+    clickhouse: ClickHouse = "",
+    data: Data = DEFAULT_DATA,
+    port: Annotated[int | None, typer.Option("--port", help="Port of the dashboard.")] = None,
+    dashboard: Annotated[
+        bool, typer.Option("--dashboard/--no-dashboard", help="Serve the page.")
+    ] = True,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Start anew even where an unfinished run could go on.")
+    ] = False,
+    config_file: ConfigFile = None,
+) -> None:
+    """Run the platform: feed, Kafka, bars, models, signals, paper orders, ClickHouse, a page."""
+    from jobs import feeds
+    from jobs.run import RunOptions
+    from jobs.run import run as run_all
+
+    settings = _settings(config_file, kafka=kafka, clickhouse=clickhouse, port=port)
+    choice = feeds.choose(ticks, _names(symbols), from_, to, seed, settings.models.training_days)
+    options = RunOptions(
+        choice=choice,
+        speed=feeds.parse_speed(speed, simulated=ticks is None),
+        data_dir=data,
+        for_s=for_s,
+        until_eof=until_eof,
+        json_path=json,
+        dashboard=dashboard,
+        fresh=fresh,
+    )
+    run_all(options, settings, Console())
+
+
+@app.command()
+def backtest(
+    ticks: Ticks = None,
+    symbols: Symbols = "",
+    from_: From = None,
+    to: To = None,
+    seed: Seed = 7,
+    json: Json = None,
+    clickhouse: ClickHouse = "",
+    data: Data = DEFAULT_DATA,
+    config_file: ConfigFile = None,
+) -> None:
+    """Play a feed through the same graph, fused in one process, without Kafka."""
+    import msgspec
+
+    from clickhouse.migrate import connect, migrate
+    from config.plan import Plan
+    from domain.log import LogAddress
+    from jobs import datadir, feeds
+    from jobs.backtest import backtest as backtest_all
+    from jobs.models import model_for
+    from jobs.report import print_table, write_json
+    from jobs.worker import store_dsn
+
+    settings = _settings(config_file, clickhouse=clickhouse)
+    console = Console()
+    choice = feeds.choose(ticks, _names(symbols), from_, to, seed, settings.models.training_days)
+    with datadir.locked(data):
+        plan = Plan(
+            run="backtest",
+            data_dir=str(data.resolve()),
+            run_dir="",
+            address=LogAddress("", "", 1),
+            feed=choice.feed,
+            feed_fingerprint=choice.fingerprint,
+            speed=None,
+            batch_model=None,
+            settings=config.without_secrets(settings),
+        )
+        client = connect(store_dsn(plan, settings), settings.clickhouse.database)
+        try:
+            migrate(client)
+            model, notes = model_for(client, plan, choice, settings, console.print)
+        finally:
+            client.close()
+        plan = msgspec.structs.replace(plan, batch_model=model)
+        report = backtest_all(choice, settings, data.resolve(), model, notes)
+    print_table(report, console)
+    if json is not None:
+        write_json(report, json)
+
+
+@app.command()
+def train(
+    runs: Annotated[str, typer.Option("--runs", help="Runs to learn from, comma-separated.")],
+    symbols: Symbols = "",
+    before: Annotated[
+        str | None, typer.Option("--before", help="Only features from before this time (UTC).")
+    ] = None,
+    clickhouse: ClickHouse = "",
+    data: Data = DEFAULT_DATA,
+    config_file: ConfigFile = None,
+) -> None:
+    """Train the batch model on archived runs, report walk-forward figures, and promote it."""
+    from clickhouse.migrate import connect, migrate
+    from domain.instruments import INSTRUMENTS, instrument
+    from domain.nanos import parse_ns
+    from jobs import datadir
+    from jobs.train import train as train_on
+
+    settings = _settings(config_file, clickhouse=clickhouse)
+    try:
+        before_ns = 2**63 - 1 if before is None else parse_ns(before)
+    except ValueError as error:
+        msg = f"--before {before}: give an ISO 8601 date or time in UTC"
+        raise BadUse(msg) from error
+    names = tuple(instrument(s).symbol for s in _names(symbols)) or tuple(sorted(INSTRUMENTS))
+    dsn = settings.clickhouse.dsn.get_secret_value() or f"chdb://{data.resolve() / 'clickhouse'}"
+    with datadir.locked(data):
+        client = connect(dsn, settings.clickhouse.database)
+        try:
+            migrate(client)
+            train_on(
+                client, _names(runs), names, before_ns, settings, str(data.resolve()),
+                Console().print,
+            )  # fmt: skip
+        finally:
+            client.close()
+
+
+@app.command()
+def calibrate(
+    ticks: Annotated[Path, typer.Option("--ticks", help="Folder of recorded ticks.")],
+    bars: Annotated[Path, typer.Option("--bars", help="Folder of recorded hourly bars.")],
+    out: Annotated[Path, typer.Option("--out", help="Parameter file to write.")],
+) -> None:
+    """Fit the tick simulator on recorded ticks and bars."""
+    from jobs.calibrate import calibrate as fit
+
+    fit(ticks, bars, out, Console().print)
+
+
+@app.command()
+def doctor(data: Data = DEFAULT_DATA, config_file: ConfigFile = None) -> None:
+    """Check everything that a run needs, and say what to do."""
+    from jobs.doctor import examine
+
+    settings = _settings(config_file)
+    table = Table(show_header=False)
+    console = Console()
+    ill = False
+    for finding in examine(settings, data):
+        ill = ill or (finding.needed and not finding.ok)
+        mark = "[green]ok[/]" if finding.ok else "[red]no[/]" if finding.needed else "[yellow]-[/]"
+        table.add_row(mark, finding.name, finding.words)
+    console.print(table)
+    if ill:
+        raise typer.Exit(2)
+
+
+@kafka_app.command("up")
+def kafka_up(
+    port: Annotated[int | None, typer.Option("--port", help="Port; default: a free one.")] = None,
+    keep: Annotated[
+        Path | None, typer.Option("--keep", help="Folder for its data; default: gone at the end.")
+    ] = None,
+) -> None:
+    """Run a real single-node Apache Kafka 4 in the foreground, until Ctrl-C."""
+    from testkit import kafka
+
+    try:
+        code = kafka.serve(kafka.KafkaBroker(port=port, data_dir=keep))
+    except kafka.BrokerError as error:
+        raise BadUse(str(error)) from error
+    raise typer.Exit(code)
+
+
+def main() -> None:
+    """Run the command line; a person's mistake is one line and exit code 2."""
+    try:
+        app()
+    except AifxError as error:
+        print(f"aifx: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _names(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _settings(
+    path: Path | None, *, kafka: str = "", clickhouse: str = "", port: int | None = None
+) -> Settings:
+    """Read the settings; what the command line says wins, and reaches the workers too."""
+    import os
+
+    for name, value in (
+        ("KAFKA__BOOTSTRAP", kafka),
+        ("CLICKHOUSE__DSN", clickhouse),
+        ("DASHBOARD__PORT", "" if port is None else str(port)),
+    ):
+        if value:
+            os.environ[config.ENV_PREFIX + name] = value
+    return config.load(path)
+
+
+if __name__ == "__main__":
+    main()
