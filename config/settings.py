@@ -16,6 +16,7 @@ from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
 )
 
 from domain.errors import BadUse
@@ -160,7 +161,7 @@ def load(path: Path | None = None) -> Settings:
         except OSError as error:
             msg = f"settings file {chosen} cannot be read: {error.strerror}"
             raise BadUse(msg) from error
-        except tomllib.TOMLDecodeError as error:
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             msg = f"settings file {chosen} is no valid TOML: {error}"
             raise BadUse(msg) from error
     known = {f"{ENV_PREFIX}{name.upper()}" for name in Settings.model_fields}
@@ -187,6 +188,10 @@ def settings_of(values: Mapping[str, Any]) -> Settings:
         where = ".".join(str(part) for part in first["loc"])
         msg = f"setting {where}: {first['msg']} (see config/settings.py for names and bounds)"
         raise BadUse(msg) from error
+    except SettingsError as error:
+        # A whole section given as one variable must be JSON; the value may be secret, so no cause.
+        msg = f"environment: {error} (prefer one variable a name: {ENV_PREFIX}SECTION__NAME)"
+        raise BadUse(msg) from None
 
 
 def without_secrets(settings: Settings) -> dict[str, Any]:

@@ -9,13 +9,13 @@ from clickhouse.tables import TABLE_OF
 from config.plan import READS
 from dataflows.context import Context
 from dataflows.graph import Writer, out
-from domain.log import OutRecord
+from domain.log import OutRecord, Polled
 from domain.ticks import Kind
 from domain.topics import DeadLetter, Topic
 from operators.decode import structs_of, ticks_of
 from sinks.clickhouse import ClickHouseSink
 from sinks.clickhouse_batch import ArchiveBatch
-from sources.kafka import KafkaSource, KafkaSourceConfig, Polled
+from sources.kafka import KafkaSource, KafkaSourceConfig
 
 Read = tuple[str, ArchiveBatch] | DeadLetter
 TICK_TOPICS = frozenset({Topic.TICKS, Topic.TICKS_REJECTED})

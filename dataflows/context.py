@@ -138,6 +138,8 @@ def decision_config(context: Context) -> DecisionConfig:
         batch=None if batch is None else OnnxModel.load(models_dir(plan.data_dir), batch),
         ensemble=EnsembleConfig({"online": settings.online_weight, "batch": settings.batch_weight}),
     )
+    # A first build loads the libraries behind the models: before the first tick, not at it.
+    predictions.build(None)
     rule = SignalConfig(
         model_id=predictions.model_id,
         horizon_ns=labels.horizon_ns,

@@ -11,14 +11,14 @@ from brokers.paper import PaperBroker
 from config.plan import READS
 from dataflows.context import Context, execution_config, paper_config
 from dataflows.graph import Writer, out
-from domain.log import OutRecord
+from domain.log import OutRecord, Polled
 from domain.predictions import Signal
 from domain.ticks import TickBatch
 from domain.topics import Topic
 from operators.decode import by_symbol, structs_of, ticks_of
 from operators.execute import ExecuteStep, Happened, Heard, kind_of
 from operators.keyed import keyed
-from sources.kafka import KafkaSource, KafkaSourceConfig, Polled
+from sources.kafka import KafkaSource, KafkaSourceConfig
 from trading.engine import stream_of
 from trading.ledger import Ledger
 

@@ -8,12 +8,12 @@ from bytewax.dataflow import Dataflow
 from config.plan import READS
 from dataflows.context import Context
 from dataflows.graph import Writer, decide, out
-from domain.log import OutRecord
+from domain.log import OutRecord, Polled
 from domain.ticks import TickBatch
 from domain.topics import Topic
 from operators.decide import Closed, Considered, Decided
 from operators.decode import by_symbol, ticks_of
-from sources.kafka import KafkaSource, KafkaSourceConfig, Polled
+from sources.kafka import KafkaSource, KafkaSourceConfig
 
 
 def build(context: Context) -> Dataflow:

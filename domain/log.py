@@ -95,6 +95,27 @@ class OutRecord(NamedTuple):
     origin_ns: int = 0
 
 
+class Polled(NamedTuple):
+    """Consecutive records of one partition.
+
+    Attributes
+    ----------
+    first_offset, last_offset
+        Where they stand, both included.
+    values
+        Raw record values, without the empty end-of-stream message.
+    stamp
+        Stamp of the first record: the one that has waited longest.
+    """
+
+    topic: Topic
+    partition: int
+    first_offset: int
+    last_offset: int
+    values: list[bytes]
+    stamp: Stamp
+
+
 def find_header(headers: object, name: str) -> bytes | None:
     """Return the bytes of a message header by name, or None where it has none.
 

@@ -90,6 +90,22 @@ class TickBatch(NamedTuple):
     wall_ns: int = 0
 
 
+class FeedBatch(NamedTuple):
+    """What the feed source emits.
+
+    Attributes
+    ----------
+    ticks
+        Raw ticks in arrival order.
+    last
+        True with the last batch of the feed; ``end_ns`` then says until when it is complete.
+    """
+
+    ticks: TickArray
+    last: bool = False
+    end_ns: int | None = None
+
+
 def new_records(count: int) -> TickArray:
     """Return ``count`` zeroed records of the current version."""
     records = np.zeros(count, dtype=TICK_DTYPE)

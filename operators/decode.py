@@ -6,9 +6,9 @@ import msgspec
 import numpy as np
 
 from domain.errors import Drop
+from domain.log import Polled
 from domain.ticks import Kind, TickArray, TickBatch, decode_ticks
 from domain.topics import DeadLetter, Topic, decode
-from sources.kafka import Polled
 
 
 def ticks_of(polled: Polled) -> tuple[TickArray, list[DeadLetter]]:

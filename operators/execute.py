@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from brokers.paper import PaperBroker
 from domain.orders import Execution, Order, Position
 from domain.predictions import Signal
 from domain.ticks import TickBatch
 from trading.engine import ExecutionConfig
 from trading.ledger import Ledger
+from trading.ports import Broker
 from trading.sending import Out
 
 
@@ -44,7 +44,7 @@ class ExecuteStep:
         config: ExecutionConfig,
         state: Mapping[str, Any] | None,
         ledger: Ledger,
-        broker: PaperBroker,
+        broker: Broker,
         wall_ns: Callable[[], int],
         observe: Callable[[str, int], None],
     ) -> None:

@@ -4,10 +4,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from domain.log import LogAddress, OutRecord
-from domain.ticks import TICK_DTYPE, Kind, TickArray
+from domain.ticks import TICK_DTYPE, FeedBatch, Kind, TickArray
 from domain.topics import Topic
 from features.quality import Judged, QualityConfig, QualityLogic
-from sources.feed import FeedBatch
 
 HEARTBEAT_STREAM = "heartbeat"
 

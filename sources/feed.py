@@ -1,7 +1,7 @@
 """What a feed of ticks is: rows in arrival order, numbered, replayable from any row."""
 
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from domain.ticks import TickArray
 
@@ -32,19 +32,3 @@ class TickFeed(Protocol):
     def batches(self, first_row: int = 0) -> Iterator[TickArray]:
         """Give the rows from ``first_row`` on, in arrival order, ``seq`` counting rows from 0."""
         ...
-
-
-class FeedBatch(NamedTuple):
-    """What the feed source emits.
-
-    Attributes
-    ----------
-    ticks
-        Raw ticks in arrival order.
-    last
-        True with the last batch of the feed; ``end_ns`` then says until when it is complete.
-    """
-
-    ticks: TickArray
-    last: bool = False
-    end_ns: int | None = None

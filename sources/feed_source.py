@@ -11,8 +11,8 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from domain.errors import Corrupt
 from domain.nanos import SECOND_NS
-from domain.ticks import TickArray, new_records
-from sources.feed import FeedBatch, TickFeed
+from domain.ticks import FeedBatch, TickArray, new_records
+from sources.feed import TickFeed
 from sources.quiesce import Quiesce, QuietPartition
 
 STATE_VERSION = 1
@@ -141,7 +141,8 @@ class _Partition(StatefulSourcePartition[FeedBatch, dict[str, Any]]):
         return self._config.speed is None and self._may_go_on() and not self._quiesce.stopping
 
     def _load(self) -> bool:
-        self._rows = next(self._batches, new_records(0))
+        # An empty batch is not the end of the feed.
+        self._rows = next((rows for rows in self._batches if rows.size), new_records(0))
         if not self._rows.size:
             return False
         recv = np.maximum.accumulate(self._rows["ts_recv_ns"])

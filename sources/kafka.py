@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import monotonic_ns
-from typing import Any, NamedTuple
+from typing import Any
 
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from domain.errors import Corrupt, Halt
-from domain.log import END_HEADER, STAMP_HEADER, LogAddress, Stamp, find_header
+from domain.log import END_HEADER, STAMP_HEADER, LogAddress, Polled, Stamp, find_header
 from domain.nanos import MS_NS
 from domain.topics import Topic
 from sources.quiesce import Quiesce, QuietPartition
@@ -32,27 +32,6 @@ _COMMIT_EVERY_NS = 20 * MS_NS
 
 _MAX_POLL_RECORDS = 4_000
 """Bounds one poll: at 72 bytes a tick, about 0.3 MB."""
-
-
-class Polled(NamedTuple):
-    """Consecutive records of one partition.
-
-    Attributes
-    ----------
-    first_offset, last_offset
-        Where they stand, both included.
-    values
-        Raw record values, without the empty end-of-stream message.
-    stamp
-        Stamp of the first record: the one that has waited longest.
-    """
-
-    topic: Topic
-    partition: int
-    first_offset: int
-    last_offset: int
-    values: list[bytes]
-    stamp: Stamp
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ Within one file the order of the rows is kept: a row that goes back in time arri
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from domain.ticks import TickArray, TickSource, new_records
 
 REQUIRED = ("symbol", "ts", "bid", "ask")
 OPTIONAL = ("bid_size", "ask_size", "ts_recv")
+TIMES = ("ts", "ts_recv")
 
 
 class RecordedFeed:
@@ -48,7 +50,10 @@ class RecordedFeed:
     ) -> None:
         self._from_ns = from_ns
         self._to_ns = to_ns
-        self._files = [_File(p) for p in _parquet_files(path)]
+        self._files: list[_File] = []
+        for file in _parquet_files(path):
+            with _reading(file):
+                self._files.append(_File(file))
         wanted = tuple(instrument(s).symbol for s in symbols)
         held = {symbol for file in self._files for symbol in file.symbols}
         missing = sorted(set(wanted) - held)
@@ -59,10 +64,12 @@ class RecordedFeed:
             raise BadUse(msg)
         self._symbols = tuple(sorted(wanted or held))
         self._groups = _groups_in_time(self._files)
-        self._row_counts = [self._load(group).size for group in self._groups]
+        extents = [_extent(self._load(group)) for group in self._groups]
+        self._row_counts = [count for count, _ in extents]
         if self.rows == 0:
             msg = f"{path} holds no ticks of {', '.join(self._symbols)} between --from and --to"
             raise BadUse(msg)
+        self._first_ns = min(first_ns for count, first_ns in extents if count)
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -82,7 +89,7 @@ class RecordedFeed:
     @property
     def first_ns(self) -> int:
         """Smallest event time of the feed."""
-        return min(int(self._load(g)["ts_event_ns"].min()) for g in self._groups[:1] if g)
+        return self._first_ns
 
     @property
     def fingerprint(self) -> str:
@@ -96,14 +103,17 @@ class RecordedFeed:
         """Give the rows from ``first_row`` on; see `sources.feed.TickFeed`."""
         row = 0
         for group, count in zip(self._groups, self._row_counts, strict=True):
-            if row + count > first_row:
+            if count and row + count > first_row:
                 ticks = self._load(group)
                 ticks["seq"] = np.arange(row, row + count)
                 yield ticks[max(first_row - row, 0) :]
             row += count
 
     def _load(self, group: Sequence["_File"]) -> TickArray:
-        parts = [file.read(self._symbols, self._from_ns, self._to_ns) for file in group]
+        parts: list[TickArray] = []
+        for file in group:
+            with _reading(file.path):
+                parts.append(file.read(self._symbols, self._from_ns, self._to_ns))
         ticks = np.concatenate(parts)
         # A file's own order is kept: a row arrives no earlier than the rows above it.
         arrival = np.concatenate([np.maximum.accumulate(part["ts_recv_ns"]) for part in parts])
@@ -115,13 +125,9 @@ class _File:
     """One Parquet file, its columns checked."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        try:
-            file = pq.ParquetFile(path)
-        except (pa.ArrowException, OSError) as error:
-            msg = f"{path} is no readable Parquet file: {error}"
-            raise BadUse(msg) from error
-        columns = file.schema_arrow.names
+        self.path = path
+        schema = pq.read_schema(path)
+        columns = schema.names
         missing = [name for name in REQUIRED if name not in columns]
         if missing:
             msg = (
@@ -130,44 +136,41 @@ class _File:
             )
             raise BadUse(msg)
         self._columns = [name for name in (*REQUIRED, *OPTIONAL) if name in columns]
-        for name in ("ts", "ts_recv"):
-            kind = file.schema_arrow.field(name).type if name in columns else None
+        for name in TIMES:
+            kind = schema.field(name).type if name in columns else None
             if kind is not None and not pa.types.is_timestamp(kind):
                 msg = f"{path}: column {name} is {kind}, not a timestamp (UTC)"
                 raise BadUse(msg)
-        for name in ("bid", "ask"):
-            kind = file.schema_arrow.field(name).type
+        for name in ("bid", "ask", "bid_size", "ask_size"):
+            kind = schema.field(name).type if name in columns else pa.float64()
             if not (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
                 msg = f"{path}: column {name} is {kind}, not a number"
                 raise BadUse(msg)
-        head = pq.read_table(path, columns=["symbol", "ts"])
+        head = pq.read_table(path, columns=[n for n in ("symbol", *TIMES) if n in columns])
         if head["ts"].null_count:
             msg = f"{path}: {head['ts'].null_count} rows have no ts; a tick without a time is none"
             raise BadUse(msg)
-        self._names = {raw: canonical(str(raw)) for raw in pc.unique(head["symbol"]).to_pylist()}
-        for raw in self._names:
-            instrument(str(raw))
-        self.symbols = frozenset(self._names.values())
-        times = pc.min_max(_nanoseconds(head["ts"])).as_py()
-        self.first_ns: int = times["min"] or 0
-        self.last_ns: int = times["max"] or 0
+        names = pc.unique(head["symbol"]).to_pylist()
+        self.symbols = frozenset(instrument(str(raw)).symbol for raw in names)
+        arrival = pc.min_max(_received(head)).as_py()
+        self.first_ns: int = arrival["min"] or 0
+        self.last_ns: int = arrival["max"] or 0
 
     def sha256(self) -> bytes:
-        return sha256(self._path.read_bytes()).digest()
+        return sha256(self.path.read_bytes()).digest()
 
     def read(self, symbols: Sequence[str], from_ns: int | None, to_ns: int | None) -> TickArray:
-        table = pq.read_table(self._path, columns=self._columns)
+        table = pq.read_table(self.path, columns=self._columns)
         names = table["symbol"].combine_chunks().dictionary_encode()
-        codes = np.array([self._names[raw] for raw in names.dictionary.to_pylist()], dtype="S16")
+        # A dictionary may hold words that no row uses: they are not checked, and match no symbol.
+        words = [canonical(str(raw)).encode() for raw in names.dictionary.to_pylist()]
+        codes = np.array(words, dtype="S16")
         ticks = new_records(table.num_rows)
         if table.num_rows:
             ticks["symbol"] = codes[names.indices.to_numpy(zero_copy_only=False)]
         ticks["source"] = TickSource.RECORDED
         ticks["ts_event_ns"] = _nanoseconds(table["ts"]).to_numpy()
-        ticks["ts_recv_ns"] = ticks["ts_event_ns"]
-        if "ts_recv" in self._columns:
-            received = pc.coalesce(_nanoseconds(table["ts_recv"]), _nanoseconds(table["ts"]))
-            ticks["ts_recv_ns"] = received.to_numpy()
+        ticks["ts_recv_ns"] = _received(table).to_numpy()
         for name in ("bid", "ask"):
             ticks[name] = _floats(table[name])
         for name in ("bid_size", "ask_size"):
@@ -179,6 +182,29 @@ class _File:
             keep &= ticks["ts_event_ns"] < to_ns
         kept: TickArray = ticks[keep]
         return kept
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    # A file may be damaged anywhere: its footer, a page, a text, a time out of range.
+    try:
+        yield
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        msg = f"{path} is no readable Parquet file: {error}"
+        raise BadUse(msg) from error
+
+
+def _extent(ticks: TickArray) -> tuple[int, int]:
+    """Return the number of ticks and their smallest event time."""
+    return ticks.size, int(ticks["ts_event_ns"].min(initial=np.iinfo(np.int64).max))
+
+
+def _received(table: pa.Table) -> pa.ChunkedArray:
+    """Return the receive times of some rows; the event time stands for one that is missing."""
+    event = _nanoseconds(table["ts"])
+    if "ts_recv" not in table.column_names:
+        return event
+    return pc.coalesce(_nanoseconds(table["ts_recv"]), event)
 
 
 def _nanoseconds(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -203,7 +229,7 @@ def _parquet_files(path: Path) -> list[Path]:
 
 
 def _groups_in_time(files: Sequence[_File]) -> list[list[_File]]:
-    """Group files whose time spans touch; only one group is in memory at a time."""
+    """Group files whose spans of arrival touch; only one group is in memory at a time."""
     groups: list[list[_File]] = []
     reach = 0
     for file in sorted(files, key=lambda f: f.first_ns):

@@ -1,0 +1,57 @@
+# AIFX: `make run` and `make test` need only Python 3.11 or 3.12 and make; `make help` lists the rest.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= $(shell for p in python3.12 python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+ARGS ?=
+PYTEST_ARGS ?=
+
+.PHONY: help setup run test check format bench lock clean
+
+help: ## Show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 12
+	@echo
+	@echo 'make run ARGS="--ticks FOLDER --speed max"   passes options on (aifx run --help)'
+
+setup: $(READY) ## Make the environment: locked, hash-checked packages in .venv
+
+$(READY): requirements/lock.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "aifx needs Python 3.11 or 3.12 on the PATH"; exit 2; }
+	@echo "[1/3] environment in $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@echo "[2/3] packages from requirements/lock.txt (about 900 MB once installed)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --progress-bar on --require-hashes -r requirements/lock.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@echo "[3/3] compiling kernels"
+	@$(BIN)/python -m features.compile
+	@touch $@
+
+run: $(READY) ## Run the platform: a simulated trading day, or ARGS="--ticks FOLDER ..."
+	@$(BIN)/aifx run $(ARGS)
+
+test: $(READY) ## Run every test (real-data tests need ../shared/data or AIFX_DATA)
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: $(READY) ## Lint, format, types, import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy .
+	@$(BIN)/lint-imports
+
+format: $(READY) ## Format and mend what can be mended
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: $(READY) ## Run the benchmarks; ID=<id> for one
+	@$(BIN)/python -m benchmarks $(ID)
+
+lock: $(READY) ## Renew requirements/lock.txt for Python 3.11 and 3.12
+	@$(BIN)/python -m pip install --quiet uv
+	@$(BIN)/uv pip compile pyproject.toml requirements/build.in --all-extras --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-header -o requirements/lock.txt
+
+clean: ## Remove the environment and all caches; data in .aifx stays
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info build
