@@ -89,6 +89,7 @@ class Writer:
             self._producer,
             context.wall_ns,
             context.meter.observe,
+            context.meter.add,
         )
         op.output(f"{topic.name.lower()}_out", records, sink)
 

@@ -68,6 +68,7 @@ class Report(msgspec.Struct, frozen=True):
     accuracy: AccuracyFigures
     latency_ms: dict[str, Hop]
     rows: dict[str, int]
+    replayed: int
     sha256: dict[str, str]
     wall_s: float
 
@@ -141,6 +142,7 @@ def _lines(report: Report) -> list[tuple[str, str]]:
         lines.append((f"latency {hop}", f"p50 {latency.p50:,.2f} ms   p99 {latency.p99:,.2f} ms"))
     if report.rows:
         lines.append(("rows in ClickHouse", _joined(report.rows)))
+    lines.append(("replayed records", f"{report.replayed:,}"))
     lines += [(f"sha256 {name}", value) for name, value in report.sha256.items()]
     lines.append(("took", f"{report.wall_s:,.1f} s"))
     return lines

@@ -1,6 +1,7 @@
 """Builds the report of a run: from the store, or from what a fused run handed over."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 
 import numpy as np
 from clickhouse_connect.driver.client import Client
@@ -25,6 +26,7 @@ def from_store(
     notes: tuple[str, ...],
     ticks_in: int,
     latency_ms: dict[str, Hop],
+    replayed: int,
     wall_s: float,
 ) -> Report:
     """Read the figures of a run from ClickHouse.
@@ -34,8 +36,8 @@ def from_store(
     ticks_in
         Rows that the ingest took from the feed: counted there, so that the archive can be held
         against it.
-    latency_ms
-        From the workers' meters.
+    latency_ms, replayed
+        From the workers' meters; ``replayed`` counts what this life wrote again and skipped.
     """
     rows = results.counts(client, plan.run)
     pairs = datasets.prediction_pairs(client, plan.run, ENSEMBLE)
@@ -45,7 +47,9 @@ def from_store(
     detail = (
         None
         if last is None
-        else PnlDetail(account, currency, last.realised, last.unrealised, last.equity)
+        else PnlDetail(
+            account, currency, *map(_cents, (last.realised, last.unrealised, last.equity))
+        )
     )
     return Report(
         run=plan.run,
@@ -74,6 +78,7 @@ def from_store(
         ),
         latency_ms=latency_ms,
         rows=rows,
+        replayed=replayed,
         sha256={
             "bars": results.sha256_bars(client, plan.run),
             "signals": results.sha256_signals(client, plan.run),
@@ -101,9 +106,7 @@ def from_collected(
         else PnlDetail(
             mark.account,
             execution.account_currency,
-            mark.realised_account,
-            mark.unrealised_account,
-            mark.equity_account,
+            *map(_cents, (mark.realised_account, mark.unrealised_account, mark.equity_account)),
         )
     )
     return Report(
@@ -126,12 +129,18 @@ def from_collected(
         accuracy=_accuracy(collected, settings),
         latency_ms={},
         rows={},
+        replayed=0,
         sha256={
             "bars": bars_sha256(bar_columns(collected.bars)),
             "signals": signals_sha256(signal_columns(collected.signals)),
         },
         wall_s=wall_s,
     )
+
+
+def _cents(amount: Decimal | None) -> Decimal | None:
+    """Cut the store's zeros: the engine keeps account amounts to a millionth."""
+    return None if amount is None else amount.quantize(Decimal("0.000001"))
 
 
 def _total(detail: PnlDetail | None) -> float | None:

@@ -321,6 +321,7 @@ def _report(
             notes=notes,
             ticks_in=outcome.watcher.counter("ingest", "ticks_in"),
             latency_ms=outcome.watcher.latency_ms(),
+            replayed=outcome.watcher.total("replayed"),
             wall_s=wall_s,
         )
     finally:

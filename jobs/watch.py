@@ -89,6 +89,10 @@ class Watcher:
         report = self._metrics.get(worker)
         return 0 if report is None else report.counters.get(name, 0)
 
+    def total(self, name: str) -> int:
+        """Return a total over all workers."""
+        return sum(report.counters.get(name, 0) for report in self._metrics.values())
+
     def latency_ms(self) -> dict[str, Hop]:
         """Return p50 and p99 of every hop that some worker timed."""
         hops: dict[str, HdrHistogram] = {}

@@ -1,22 +1,23 @@
 """From raw log records to ticks by symbol and structs; what is unreadable is a stream too."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 import msgspec
 import numpy as np
 
 from domain.errors import Drop
 from domain.log import Polled
-from domain.ticks import Kind, TickArray, TickBatch, decode_ticks
+from domain.ticks import TICK_DTYPE, Kind, TickArray, TickBatch, decode_ticks
 from domain.topics import DeadLetter, Topic, decode
 
 
 def ticks_of(polled: Polled) -> tuple[TickArray, list[DeadLetter]]:
     """Decode a poll of the ticks topics at once; on a bad record, one by one."""
-    try:
-        return decode_ticks(b"".join(polled.values)), []
-    except Drop:
-        pass  # some record of the poll is bad: find it, and keep the others
+    # Joined, two torn records could look like a whole one: each value must be whole by itself.
+    if not any(size % TICK_DTYPE.itemsize for size in set(map(len, polled.values))):
+        with suppress(Drop):  # some record of the poll is bad: find it, and keep the others
+            return decode_ticks(b"".join(polled.values)), []
     good: list[TickArray] = [decode_ticks(b"")]
     bad: list[DeadLetter] = []
     for at, value in enumerate(polled.values):

@@ -107,6 +107,8 @@ class KafkaSink(FixedPartitionedSink[list[OutRecord], dict[str, Any]]):
         Reads the wall clock, for stamps only.
     observe
         Called with (hop, nanoseconds) from the causing tick's entry into the log to this write.
+    count
+        Called with (name, number): ``replayed`` for records that the log held already.
     """
 
     def __init__(
@@ -115,11 +117,13 @@ class KafkaSink(FixedPartitionedSink[list[OutRecord], dict[str, Any]]):
         producer: SharedProducer,
         wall_ns: Callable[[], int],
         observe: Callable[[str, int], None],
+        count: Callable[[str, int], None],
     ) -> None:
         self._config = config
         self._producer = producer
         self._wall_ns = wall_ns
         self._observe = observe
+        self._count = count
 
     def list_parts(self) -> list[str]:
         """Name every partition of the topic."""
@@ -136,7 +140,13 @@ class KafkaSink(FixedPartitionedSink[list[OutRecord], dict[str, Any]]):
     ) -> "_Partition":
         """Open one partition after what the log already holds."""
         return _Partition(
-            self._config, int(for_part), resume_state, self._producer, self._wall_ns, self._observe
+            self._config,
+            int(for_part),
+            resume_state,
+            self._producer,
+            self._wall_ns,
+            self._observe,
+            self._count,
         )
 
 
@@ -149,6 +159,7 @@ class _Partition(StatefulSinkPartition[list[OutRecord], dict[str, Any]]):
         producer: SharedProducer,
         wall_ns: Callable[[], int],
         observe: Callable[[str, int], None],
+        count: Callable[[str, int], None],
     ) -> None:
         state = resume_state or {"v": STATE_VERSION, "offset": 0, "seq": {}}
         if state["v"] != STATE_VERSION:
@@ -160,6 +171,7 @@ class _Partition(StatefulSinkPartition[list[OutRecord], dict[str, Any]]):
         self._producer = producer
         self._wall_ns = wall_ns
         self._observe = observe
+        self._count = count
         self._seq: dict[str, int] = dict(state["seq"])
         self._held, self._offset = held_since(
             config.address.bootstrap, self._topic, partition, state["offset"]
@@ -172,6 +184,7 @@ class _Partition(StatefulSinkPartition[list[OutRecord], dict[str, Any]]):
                 seq = self._seq.get(record.stream, 0) + 1
                 self._seq[record.stream] = seq
                 if seq <= self._held.get(record.stream, 0):
+                    self._count("replayed", 1)
                     continue
                 stamp = Stamp(seq, wall_ns, record.origin_ns or wall_ns, record.stream)
                 header = (STAMP_HEADER, stamp.pack())

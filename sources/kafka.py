@@ -155,10 +155,7 @@ class _Partition(StatefulSourcePartition[Polled, dict[str, Any]]):
         return self._take()
 
     def next_awake(self) -> datetime | None:
-        if self._queue:
-            return None
-        # Scheduling is not logic: no result depends on when a partition looks again.
-        return datetime.now(UTC) + self._hub.idle  # noqa: TID251
+        return None if self._queue else self._hub.awake()
 
     def snapshot(self) -> dict[str, Any]:
         self._quiet.on_snapshot()
@@ -226,7 +223,8 @@ class _Hub:
         self._config = config
         self._observe = observe
         self._wall_ns = wall_ns
-        self.idle = timedelta(milliseconds=config.idle_ms)
+        self._idle = timedelta(milliseconds=config.idle_ms)
+        self._awake = datetime.min.replace(tzinfo=UTC)
         self._consumer = Consumer(_client_config(config.address.bootstrap, config.group))
         self._flow = (
             Consumer(_client_config(config.address.bootstrap, config.group + FLOW_SUFFIX))
@@ -277,6 +275,14 @@ class _Hub:
         if now - self._committed_ns >= _COMMIT_EVERY_NS:
             self._committed_ns = now
             self.commit()
+
+    def awake(self) -> datetime:
+        # Scheduling is not logic: no result depends on when a partition looks again. All idle ones
+        # look at the same time: the engine is woken once for all of them, not once for each.
+        now = datetime.now(UTC)  # noqa: TID251
+        if self._awake <= now:
+            self._awake = now + self._idle
+        return self._awake
 
     def saw(self, topic: Topic, stamp: Stamp) -> None:
         if stamp.wall_ns:

@@ -1,11 +1,15 @@
 """Fixtures that more than one room's tests use."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
+import numpy as np
 import pytest
 
-from testkit import kafka
+from domain.ticks import TickArray
+from sources.recorded import RecordedFeed
+from testkit import kafka, tapes
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +30,22 @@ def kafka_bootstrap() -> Iterator[str]:
         yield address.bootstrap
     finally:
         broker.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder of recorded ticks and bars; a test that asks for it is skipped where there is none."""
+    folder = tapes.real_data_dir()
+    if folder is None:
+        pytest.skip("no recorded ticks: AIFX_DATA names no folder with ticks/, nor is one beside")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def real_ticks(real_data: Path) -> Mapping[str, TickArray]:
+    """All recorded ticks by symbol, in order of arrival; not to be changed."""
+    found: dict[str, TickArray] = {}
+    for symbol in ("EURUSD", "NZDUSD"):
+        found[symbol] = np.concatenate(list(RecordedFeed(real_data / "ticks", [symbol]).batches()))
+        found[symbol].flags.writeable = False
+    return found
