@@ -35,6 +35,8 @@ def main(name: str, run_dir: Path) -> int:
     signal.signal(signal.SIGTERM, lambda *_: quiesce.stop())
     signal.signal(signal.SIGUSR1, lambda *_: quiesce.drain())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # The supervisor started this process with its orders held back until it can hear them.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGUSR1})
     try:
         _run(name, plans.read(run_dir), quiesce)
     except AifxError as error:

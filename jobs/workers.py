@@ -10,6 +10,9 @@ from config.plan import WORKERS
 from domain.errors import Halt
 
 ERROR_PREFIX = "error: "
+ORDERS = frozenset({signal.SIGTERM, signal.SIGUSR1})
+"""Signals by which workers are told to stop, or to let the feed end."""
+
 _KILL_AFTER_S = 30.0
 """A stop takes at most two epochs; what has not ended by then hangs."""
 
@@ -34,6 +37,15 @@ class Workers:
         """Start every dataflow, readers first."""
         logs = self._run_dir / "logs"
         logs.mkdir(parents=True, exist_ok=True)
+        # A signal that comes while a worker still imports must wait for its handler, not kill it:
+        # the mask is inherited, and the worker lifts it.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, ORDERS)
+        try:
+            self._start_all(logs)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def _start_all(self, logs: Path) -> None:
         for name in reversed(WORKERS):
             with (logs / f"{name}.log").open("ab") as log:
                 self._processes[name] = subprocess.Popen(  # noqa: S603 - our own module

@@ -240,7 +240,8 @@ def held_since(
         if next_offset < high:
             consumer.assign([TopicPartition(topic, partition, next_offset)])
         while next_offset < high:
-            messages = consumer.consume(1_000, _SCAN_TIMEOUT_S)
+            # The client waits until it has as many as asked for: never ask for more than there are.
+            messages = consumer.consume(min(high - next_offset, 1_000), _SCAN_TIMEOUT_S)
             if not messages:
                 msg = f"{topic}[{partition}] could not be read from {next_offset} to {high}"
                 raise Retry(msg)

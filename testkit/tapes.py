@@ -4,11 +4,13 @@ import os
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from domain.bars import Bar
 from domain.instruments import instrument
-from domain.nanos import HOUR_NS, MS_NS, SECOND_NS, parse_ns
+from domain.nanos import HOUR_NS, MINUTE_NS, MS_NS, SECOND_NS, parse_ns
 from domain.ticks import TickArray, new_records
 
 START = "2024-03-05T08:00"
@@ -121,6 +123,41 @@ def spoil(tape: TickArray, share: float, seed: int) -> TickArray:
                 tick["ts_event_ns"] += 1
                 tick["ts_recv_ns"] += 2 * SECOND_NS  # late, if heartbeats came in between
     return arrivals(np.insert(tape, victims + 1, bad))
+
+
+def minute_bar(minute: int, close: float = 1.1, start: str = START, **changes: Any) -> Bar:
+    """Make the EURUSD bar of one minute after the start.
+
+    Parameters
+    ----------
+    minute
+        Minutes from ``start`` to the opening of the bar.
+    close
+        Every price of the bar, where ``changes`` tells no other.
+    start
+        ISO 8601 moment of a whole minute.
+    changes
+        Fields by name.
+    """
+    open_ns = parse_ns(start) + minute * MINUTE_NS
+    prices = {
+        f"{side}_{point}": close
+        for side in ("bid", "ask", "mid")
+        for point in ("open", "high", "low", "close")
+    }
+    fields: dict[str, Any] = {
+        "symbol": "EURUSD",
+        "timeframe": "1m",
+        "ts_open_ns": open_ns,
+        "ts_event_ns": open_ns + MINUTE_NS,
+        "ts_recv_ns": open_ns + MINUTE_NS,
+        "tick_count": 7,
+        "spread_mean_pips": 1.0,
+        "spread_max_pips": 1.0,
+        **prices,
+        **changes,
+    }
+    return Bar(**fields)
 
 
 def real_data_dir() -> Path | None:
