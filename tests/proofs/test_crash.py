@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from config.plan import WORKERS
-from trading.ledger import Ledger
 from tests.proofs.conftest import Aifx, finish, start
+from trading.ledger import Ledger
 
 SEED = 20140501
 KILLS = 10

@@ -1,0 +1,130 @@
+"""The tick record: its bytes are fixed, and bytes that are none are dropped."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.errors import Drop
+from domain.ticks import (
+    TICK_DTYPE,
+    TICK_VERSION,
+    Kind,
+    TickSource,
+    decode_ticks,
+    event_clock,
+    heartbeat,
+    new_records,
+)
+from testkit.tapes import ticks
+
+GOLDEN = (
+    "01000100"  # version, kind, source, reserved
+    "05000000"  # verdict
+    "45555255534400000000000000000000"  # EURUSD
+    "0000eada6ccfb917"  # event
+    "80b2d0e96ccfb917"  # receipt
+    "9a9999999999f13f"  # bid
+    "0b462575029af13f"  # ask
+    "00247449"  # bid size
+    "0000c07f"  # ask size: not given
+    "0700000000000000"  # row
+)
+
+
+def _one() -> bytes:
+    tick = ticks("EURUSD", [(0, 1.1, 1.1001, 0.25)])
+    tick["verdict"] = 5
+    tick["source"] = TickSource.SIMULATED
+    tick["bid_size"] = 1e6
+    tick["seq"] = 7
+    return tick.tobytes()
+
+
+def test_the_bytes_of_a_tick() -> None:
+    """Little-endian, without gaps, 72 bytes: a reader in any language may rely on it."""
+    assert _one().hex() == GOLDEN
+    assert TICK_DTYPE.itemsize == 72
+
+
+def test_the_bytes_of_a_heartbeat() -> None:
+    """It carries the receive clock, no symbol and no price."""
+    assert heartbeat(1709625660000000000).tobytes().hex() == (
+        "01010000" + "00" * 20 + 2 * "005831d37acfb917" + "00" * 32
+    )
+
+
+def test_the_numbers_on_the_wire() -> None:
+    """Kinds and sources are never renumbered."""
+    assert {kind.name: kind.value for kind in Kind} == {"TICK": 0, "HEARTBEAT": 1}
+    assert {s.name: s.value for s in TickSource} == {"RECORDED": 0, "SIMULATED": 1}
+    assert TICK_VERSION == 1
+
+
+def test_joined_values_are_read_at_once() -> None:
+    """Records come back in order and whole; a poll of many messages is one call."""
+    raw = _one() + heartbeat(5).tobytes() + _one()
+    records = decode_ticks(raw)
+    assert records.tobytes() == raw
+    assert records["kind"].tolist() == [Kind.TICK, Kind.HEARTBEAT, Kind.TICK]
+    assert decode_ticks(b"").size == 0
+
+
+def test_new_records_have_the_version_of_this_code() -> None:
+    """What is written can be read."""
+    assert decode_ticks(new_records(3).tobytes())["version"].tolist() == [TICK_VERSION] * 3
+
+
+@pytest.mark.parametrize("length", [1, 71, 73, 143])
+def test_no_whole_number_of_records_is_dropped(length: int) -> None:
+    """A torn value is not read as something else."""
+    with pytest.raises(Drop, match=f"{length} bytes are no whole number of 72-byte tick records"):
+        decode_ticks((_one() * 2)[:length])
+
+
+@pytest.mark.parametrize("version", [0, 2, 255])
+def test_another_version_is_dropped(version: int) -> None:
+    """One record of another layout spoils the call, wherever it stands."""
+    other = bytes([version]) + _one()[1:]
+    for raw in (other, _one() + other):
+        with pytest.raises(
+            Drop, match=f"tick record version {version}; this reader knows version 1"
+        ):
+            decode_ticks(raw)
+
+
+def test_any_bytes_are_read_or_dropped() -> None:
+    """Ten thousand random values of all lengths raise Drop or nothing."""
+    rng = np.random.default_rng(2024)
+    read = 0
+    for length in rng.integers(0, 300, 10_000).tolist():
+        raw = bytearray(rng.bytes(length))
+        if rng.random() < 0.5:
+            # Give it a fair chance: whole records of the right version.
+            raw = raw[: length // 72 * 72]
+            raw[::72] = bytes([TICK_VERSION]) * len(raw[::72])
+        try:
+            assert decode_ticks(bytes(raw)).size == len(raw) / 72
+            read += 1
+        except Drop:
+            pass
+    assert 4_000 < read < 6_000
+
+
+@settings(max_examples=200)
+@given(raw=st.binary(max_size=300))
+def test_any_bytes_that_a_search_finds_are_read_or_dropped(raw: bytes) -> None:
+    """The same by Hypothesis, which looks for the odd ones."""
+    try:
+        assert decode_ticks(raw).tobytes() == raw
+    except Drop:
+        assert len(raw) % 72 or any(version != TICK_VERSION for version in raw[::72])
+
+
+def test_the_event_clock_runs_forward() -> None:
+    """Ticks move it to their event, heartbeats to their receipt less the grace; never back."""
+    records = np.concatenate(
+        [ticks("EURUSD", [(10, 1, 2), (9, 1, 2)], "1970-01-01"), heartbeat(11_000_000_000)]
+    )
+    assert event_clock(records, 500_000_000).tolist() == [10 * 10**9, 10 * 10**9, 10_500_000_000]
+    assert event_clock(records[:0], 1).size == 0

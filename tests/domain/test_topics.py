@@ -1,0 +1,258 @@
+"""Topics: the bytes of every record, and the dropping of bytes that are none."""
+
+import json
+from decimal import Decimal
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.bars import Bar
+from domain.errors import Drop
+from domain.orders import Execution, Order, Position
+from domain.predictions import FeatureVector, Prediction, Signal
+from domain.topics import (
+    RECORD_TYPES,
+    DeadLetter,
+    Topic,
+    WorkerMetrics,
+    decode,
+    decode_as,
+    encode,
+    partition_of,
+)
+from testkit.tapes import minute_bar
+
+UNITS = Decimal(18181)
+
+GOLDEN: dict[Topic, tuple[msgspec.Struct, str]] = {
+    Topic.BARS: (
+        minute_bar(0),
+        '{"symbol":"EURUSD","timeframe":"1m","ts_open_ns":1709625600000000000,'
+        '"ts_event_ns":1709625660000000000,"ts_recv_ns":1709625660000000000,'
+        '"bid_open":1.1,"bid_high":1.1,"bid_low":1.1,"bid_close":1.1,'
+        '"ask_open":1.1,"ask_high":1.1,"ask_low":1.1,"ask_close":1.1,'
+        '"mid_open":1.1,"mid_high":1.1,"mid_low":1.1,"mid_close":1.1,'
+        '"tick_count":7,"spread_mean_pips":1.0,"spread_max_pips":1.0,"v":1}',
+    ),
+    Topic.FEATURES: (
+        FeatureVector("EURUSD", 60, 61, "s", (1.5, None), False, 1.1, 0.9),
+        '{"symbol":"EURUSD","ts_event_ns":60,"ts_recv_ns":61,"schema":"s","values":[1.5,null],'
+        '"ready":false,"mid_close":1.1,"spread_mean_pips":0.9,"v":1}',
+    ),
+    Topic.PREDICTIONS: (
+        Prediction("EURUSD", 60, 61, "online", "m", 300, 0.5, True),
+        '{"symbol":"EURUSD","ts_event_ns":60,"ts_recv_ns":61,"model":"online","model_id":"m",'
+        '"horizon_ns":300,"p_up":0.5,"ready":true,"reason":"","v":1}',
+    ),
+    Topic.SIGNALS: (
+        Signal("id", "EURUSD", 60, 61, "m", "edge-hold", "buy", True, 0.5, 0.75, 1.1, None, "edge"),
+        '{"signal_id":"id","symbol":"EURUSD","ts_event_ns":60,"ts_recv_ns":61,"model_id":"m",'
+        '"rule":"edge-hold","side":"buy","actionable":true,"strength":0.5,"p_up":0.75,"bid":1.1,'
+        '"ask":null,"reason":"edge","v":1}',
+    ),
+    Topic.ORDERS: (
+        Order(
+            "ax",
+            "paper-1",
+            "edge-hold",
+            "id",
+            "EURUSD",
+            "buy",
+            UNITS,
+            "filled",
+            60,
+            61,
+            UNITS,
+            Decimal("1.10010"),
+        ),
+        '{"client_order_id":"ax","account":"paper-1","strategy":"edge-hold","signal_id":"id",'
+        '"symbol":"EURUSD","side":"buy","quantity_units":"18181","status":"filled",'
+        '"ts_event_ns":60,"ts_recv_ns":61,"filled_units":"18181","average_price":"1.10010",'
+        '"in_doubt":false,"reason":"","v":1}',
+    ),
+    Topic.EXECUTIONS: (
+        Execution(
+            "px",
+            "ax",
+            "paper-1",
+            "EURUSD",
+            "sell",
+            Decimal(5),
+            Decimal("1.1"),
+            60,
+            61,
+            Decimal("-0.5"),
+            None,
+            None,
+        ),
+        '{"execution_id":"px","client_order_id":"ax","account":"paper-1","symbol":"EURUSD",'
+        '"side":"sell","quantity_units":"5","price":"1.1","ts_event_ns":60,"ts_recv_ns":61,'
+        '"pnl_quote":"-0.5","pnl_account":null,"conversion_rate":null,"v":1}',
+    ),
+    Topic.POSITIONS: (
+        Position(
+            "paper-1", "*", 60, 61, Decimal(0), None, Decimal("1.5"), None, Decimal("100001.5")
+        ),
+        '{"account":"paper-1","symbol":"*","ts_event_ns":60,"ts_recv_ns":61,"units":"0",'
+        '"average_price":null,"realised_account":"1.5","unrealised_account":null,'
+        '"equity_account":"100001.5","v":1}',
+    ),
+    Topic.METRICS: (
+        WorkerMetrics("trading", 1, {"bars": 2}, {"hop": "HIST"}),
+        '{"worker":"trading","wall_ns":1,"counters":{"bars":2},"histograms":{"hop":"HIST"},"v":1}',
+    ),
+    Topic.DEAD_LETTER: (
+        DeadLetter("ticks", 3, 9, "short", b"\x00\xff"),
+        '{"topic":"ticks","partition":3,"offset":9,"reason":"short","value":"AP8=","v":1}',
+    ),
+}
+
+TOPICS = sorted(RECORD_TYPES)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+def _fields(topic: Topic) -> dict[str, object]:
+    content: dict[str, object] = json.loads(GOLDEN[topic][1])
+    return content
+
+
+def test_every_json_topic_has_a_golden_record() -> None:
+    """A new topic comes with its bytes; the two of ticks carry no JSON."""
+    assert GOLDEN.keys() == RECORD_TYPES.keys()
+    assert set(Topic) - RECORD_TYPES.keys() == {Topic.TICKS, Topic.TICKS_REJECTED}
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_the_bytes_of_a_record(topic: Topic) -> None:
+    """Written as stored logs hold it, and read back equal."""
+    record, raw = GOLDEN[topic]
+    assert encode(record).decode() == raw
+    assert decode(topic, raw.encode()) == record
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+@pytest.mark.parametrize("version", [0, 2, -1])
+def test_another_version_is_dropped(topic: Topic, version: int) -> None:
+    """A record of tomorrow is not read as one of today."""
+    raw = json.dumps({**_fields(topic), "v": version}).encode()
+    with pytest.raises(
+        Drop, match=f"{topic} record version {version}; this reader knows version 1"
+    ):
+        decode(topic, raw)
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_an_unknown_field_is_dropped(topic: Topic) -> None:
+    """What this code does not know may have changed what the rest means."""
+    raw = json.dumps({**_fields(topic), "surprise": 1}).encode()
+    with pytest.raises(Drop, match="surprise"):
+        decode(topic, raw)
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_a_missing_field_is_dropped(topic: Topic) -> None:
+    """A part of a record is none."""
+    first = next(iter(_fields(topic)))
+    raw = json.dumps({k: v for k, v in _fields(topic).items() if k != first}).encode()
+    with pytest.raises(Drop, match=f"no {topic} record: .*{first}"):
+        decode(topic, raw)
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+@pytest.mark.parametrize("raw", [b"", b"{", b"null", b"[]", b"\xff\xfe", b"[" * 100_000])
+def test_what_is_no_record_is_dropped(topic: Topic, raw: bytes) -> None:
+    """Empty, torn, of another shape, of another alphabet, or nested without end."""
+    with pytest.raises(Drop, match=f"no {topic} record"):
+        decode(topic, raw)
+
+
+@settings(max_examples=300, deadline=None)
+@given(topic=st.sampled_from(TOPICS), raw=st.binary(max_size=200))
+def test_any_bytes_are_dropped(topic: Topic, raw: bytes) -> None:
+    """Nothing but Drop is ever raised."""
+    with pytest.raises(Drop):
+        decode(topic, raw)
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data(), topic=st.sampled_from(TOPICS), value=JSON)
+def test_a_field_of_any_value_is_read_or_dropped(
+    data: st.DataObject, topic: Topic, value: object
+) -> None:
+    """Put anything into one field: what can be read can be written, all else is dropped."""
+    name = data.draw(st.sampled_from(sorted(_fields(topic))))
+    try:
+        record = decode(topic, json.dumps({**_fields(topic), name: value}).encode())
+    except Drop:
+        return
+    assert decode(topic, encode(record)) == record
+
+
+@settings(max_examples=300, deadline=None)
+@given(topic=st.sampled_from(TOPICS), at=st.integers(0, 10_000), byte=st.integers(0, 255))
+def test_a_changed_byte_is_read_or_dropped(topic: Topic, at: int, byte: int) -> None:
+    """One byte of a good record becomes another: no error but Drop."""
+    raw = bytearray(GOLDEN[topic][1].encode())
+    raw[at % len(raw)] = byte
+    try:
+        decode(topic, bytes(raw))
+    except Drop as error:
+        assert str(topic) in str(error)  # noqa: PT017 - most changes are readable, few are not
+
+
+def test_a_number_that_is_none_is_written_as_null() -> None:
+    """JSON has no NaN; a reader gets None for a feature that is not ready."""
+    vector = FeatureVector("EURUSD", 60, 61, "s", (float("nan"),), False, 1.1, 0.9)
+    assert decode_as(Topic.FEATURES, encode(vector), FeatureVector).values == (None,)
+
+
+def test_money_keeps_its_digits() -> None:
+    """Decimals go through as text: no digit is lost and none is added."""
+    price = Decimal("1.23456789012345678901234567890")
+    order = msgspec.structs.replace(GOLDEN[Topic.ORDERS][0], average_price=price)
+    assert decode_as(Topic.ORDERS, encode(order), Order).average_price == price
+
+
+def test_the_caller_who_expects_another_type_is_wrong() -> None:
+    """A mistake in our own wiring is a TypeError, not a bad record."""
+    raw = encode(GOLDEN[Topic.BARS][0])
+    assert decode_as(Topic.BARS, raw, Bar) == GOLDEN[Topic.BARS][0]
+    with pytest.raises(TypeError, match="bars carries Bar, not Signal"):
+        decode_as(Topic.BARS, raw, Signal)
+
+
+def test_keys_keep_their_partitions() -> None:
+    """Where a symbol lives is on the disk of every cluster: the hash must not change."""
+    found = {key: partition_of(key, 12) for key in ("EURUSD", "GBPUSD", "USDJPY", "paper-1", "")}
+    assert found == {"EURUSD": 7, "GBPUSD": 5, "USDJPY": 4, "paper-1": 7, "": 0}
+
+
+@given(key=st.text(max_size=20), partitions=st.integers(1, 200))
+def test_every_key_has_a_partition(key: str, partitions: int) -> None:
+    """It is one of those that there are."""
+    assert 0 <= partition_of(key, partitions) < partitions
+
+
+def test_the_names_of_the_topics() -> None:
+    """They are on every cluster and in every consumer group: never renamed."""
+    assert [topic.value for topic in Topic] == [
+        "ticks",
+        "ticks.rejected",
+        "bars",
+        "features",
+        "predictions",
+        "signals",
+        "orders",
+        "executions",
+        "positions",
+        "metrics",
+        "dead-letter",
+    ]
