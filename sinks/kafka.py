@@ -7,12 +7,13 @@ whose order does not depend on batching, and one live writer per partition.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from time import monotonic, sleep
 from typing import Any
 
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from domain.errors import Corrupt, Retry
+from domain.errors import Corrupt, Halt, Retry
 from domain.log import STAMP_HEADER, LogAddress, OutRecord, Stamp, find_header
 from domain.topics import Topic, partition_of
 
@@ -21,6 +22,7 @@ FLUSH_TIMEOUT_S = 60.0
 """A broker that does not take what was written for this long fails the epoch: it is replayed."""
 
 _SCAN_TIMEOUT_S = 30.0
+_ASK_AGAIN_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,13 @@ class SharedProducer:
     def write(
         self, topic: str, partition: int, key: bytes, value: bytes, header: tuple[str, bytes]
     ) -> None:
-        """Queue one message; waits for room where the queue is full."""
+        """Queue one message; waits for room where the queue is full.
+
+        Raises
+        ------
+        Halt
+            If it can never be written: too large, or no such partition.
+        """
         producer = self._open()
         while True:
             try:
@@ -56,6 +64,10 @@ class SharedProducer:
                 )
             except BufferError:
                 producer.poll(0.01)
+            except KafkaException as error:
+                size = f"{len(value):,} bytes for {topic}[{partition}]"
+                msg = f"Kafka takes no record of {size}: {error.args[0].str()}"
+                raise Halt(msg) from error
             else:
                 break
         producer.poll(0)
@@ -173,8 +185,9 @@ class _Partition(StatefulSinkPartition[list[OutRecord], dict[str, Any]]):
         self._observe = observe
         self._count = count
         self._seq: dict[str, int] = dict(state["seq"])
+        self._caught_up: int = state["offset"]
         self._held, self._offset = held_since(
-            config.address.bootstrap, self._topic, partition, state["offset"]
+            config.address.bootstrap, self._topic, partition, self._caught_up
         )
 
     def write_batch(self, values: list[list[OutRecord]]) -> None:
@@ -196,7 +209,11 @@ class _Partition(StatefulSinkPartition[list[OutRecord], dict[str, Any]]):
 
     def snapshot(self) -> dict[str, Any]:
         self._producer.flush()
-        return {"v": STATE_VERSION, "offset": self._offset, "seq": dict(self._seq)}
+        # In the middle of a replay the log is ahead of ``seq``: the next start must read it again.
+        if all(self._seq.get(stream, 0) >= seq for stream, seq in self._held.items()):
+            self._held.clear()
+            self._caught_up = self._offset
+        return {"v": STATE_VERSION, "offset": self._caught_up, "seq": dict(self._seq)}
 
     def close(self) -> None:
         self._producer.flush()
@@ -216,6 +233,30 @@ def reader(bootstrap: str) -> Consumer:
     )
 
 
+def extent(consumer: Consumer, topic: str, partition: int) -> tuple[int, int]:
+    """Return the first offset of a partition and the next one to be written.
+
+    A topic that was created a moment ago may have no leader yet: waits for it.
+
+    Raises
+    ------
+    Retry
+        If nobody tells in time.
+    """
+    place = TopicPartition(topic, partition)
+    until = monotonic() + _SCAN_TIMEOUT_S
+    while True:
+        try:
+            first, following = consumer.get_watermark_offsets(place, timeout=_SCAN_TIMEOUT_S)
+        except KafkaException as error:
+            if monotonic() > until:
+                msg = f"{topic}[{partition}] cannot be reached: {error.args[0].str()}"
+                raise Retry(msg) from error
+            sleep(_ASK_AGAIN_S)
+        else:
+            return first, following
+
+
 def held_since(
     bootstrap: str, topic: str, partition: int, offset: int
 ) -> tuple[dict[str, int], int]:
@@ -230,11 +271,18 @@ def held_since(
     ------
     Retry
         If the partition cannot be read to its end in time.
+    Halt
+        If it ends before ``offset``.
     """
     consumer = reader(bootstrap)
     try:
-        place = TopicPartition(topic, partition)
-        low, high = consumer.get_watermark_offsets(place, timeout=_SCAN_TIMEOUT_S)
+        low, high = extent(consumer, topic, partition)
+        if high < offset:
+            msg = (
+                f"{topic}[{partition}] ends at {high}, and {offset} was written once: records were "
+                "lost; rebuild from a full log with a fresh run"
+            )
+            raise Halt(msg)
         held: dict[str, int] = {}
         next_offset = max(offset, low)
         if next_offset < high:
@@ -246,8 +294,10 @@ def held_since(
                 msg = f"{topic}[{partition}] could not be read from {next_offset} to {high}"
                 raise Retry(msg)
             for message in messages:
-                if message.error() is not None:
-                    raise KafkaException(message.error())
+                error = message.error()
+                if error is not None:
+                    msg = f"{topic}[{partition}] could not be read: {error.str()}"
+                    raise Retry(msg)
                 next_offset = (message.offset() or 0) + 1
                 header = find_header(message.headers(), STAMP_HEADER)
                 if header is not None:

@@ -8,9 +8,10 @@ from collections.abc import Iterable
 
 from confluent_kafka import TopicPartition
 
+from domain.errors import Retry
 from domain.log import END_HEADER, LogAddress, find_header
 from domain.topics import Topic
-from sinks.kafka import SharedProducer, reader
+from sinks.kafka import SharedProducer, extent, reader
 
 _TIMEOUT_S = 30.0
 
@@ -33,15 +34,24 @@ def end_topics(address: LogAddress, topics: Iterable[Topic]) -> None:
 
 
 def has_ended(bootstrap: str, topic: str, partition: int) -> bool:
-    """Say whether the last message of a partition ends it."""
+    """Say whether the last message of a partition ends it.
+
+    Raises
+    ------
+    Retry
+        If it cannot be read.
+    """
     consumer = reader(bootstrap)
     try:
-        place = TopicPartition(topic, partition)
-        low, high = consumer.get_watermark_offsets(place, timeout=_TIMEOUT_S)
+        low, high = extent(consumer, topic, partition)
         if low == high:
             return False
         consumer.assign([TopicPartition(topic, partition, high - 1)])
         message = consumer.poll(_TIMEOUT_S)
-        return message is not None and find_header(message.headers(), END_HEADER) is not None
+        if message is None or message.error() is not None:
+            # Taking this for "not ended" would end it twice.
+            msg = f"the last record of {topic}[{partition}] could not be read"
+            raise Retry(msg)
+        return find_header(message.headers(), END_HEADER) is not None
     finally:
         consumer.close()

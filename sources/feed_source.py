@@ -146,7 +146,8 @@ class _Partition(StatefulSourcePartition[FeedBatch, dict[str, Any]]):
         if not self._rows.size:
             return False
         recv = np.maximum.accumulate(self._rows["ts_recv_ns"])
-        first = recv[0] if self._last_recv_ns is None else self._last_recv_ns
+        first = int(recv[0]) if self._last_recv_ns is None else self._last_recv_ns
+        recv = np.maximum(recv, first)
         steps = np.clip(np.diff(recv, prepend=first), 0, _MAX_GAP_NS)
         self._due = self._paced_ns + np.cumsum(steps)
         self._paced_ns = int(self._due[-1])

@@ -95,9 +95,13 @@ class FlowControl:
         return worst
 
     def _watch(self) -> None:
-        while not self._stop.wait(_EVERY_S):
-            try:
-                self._room = self.worst_lag() <= self._max_lag
-            except KafkaException:
-                # Not knowing the lag is no leave to go on; the next look will tell.
-                self._room = False
+        try:
+            while not self._stop.wait(_EVERY_S):
+                try:
+                    self._room = self.worst_lag() <= self._max_lag
+                except KafkaException:
+                    # Not knowing the lag is no leave to go on; the next look will tell.
+                    self._room = False
+        finally:
+            # Nobody looks any more.
+            self._room = False

@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 from time import monotonic_ns
 from typing import Any
 
-from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from bytewax.inputs import AbortExecution, FixedPartitionedSource, StatefulSourcePartition
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from domain.errors import Corrupt, Halt
 from domain.log import END_HEADER, STAMP_HEADER, LogAddress, Polled, Stamp, find_header
@@ -29,11 +29,15 @@ _POLL_EVERY_NS = 300_000
 
 _QUIET_AFTER_NS = 250 * MS_NS
 _QUIET_FACTOR = 3
-"""Where nothing came for a quarter of a second, looking a third as often saves most of the idle cost;
-the first record after a silence then waits up to this many ``idle_ms``."""
+"""Where nothing came for a quarter of a second, looking a third as often saves most of the cost of
+being idle; the first record after a silence then waits up to this many ``idle_ms``."""
 
 _COMMIT_EVERY_NS = 20 * MS_NS
 """Flow positions are this fresh. A feed at full speed writes about 1,000 records in that time."""
+
+_TELL_AGAIN_NS = 1_000 * MS_NS
+"""Positions are told again though nothing moved: a feed that waits for one that was lost would wait
+for ever."""
 
 _MAX_POLL_RECORDS = 4_000
 """Bounds one poll: at 72 bytes a tick, about 0.3 MB."""
@@ -149,9 +153,13 @@ class _Partition(StatefulSourcePartition[Polled, dict[str, Any]]):
         if self._snapshot_offset is not None:
             self._hub.durable(self._topic, self._partition, self._snapshot_offset)
             self._snapshot_offset = None
-        if self._quiet.must_be_quiet():
-            self._hub.commit(force=True)
-            return []
+        try:
+            if self._quiet.must_be_quiet():
+                self._hub.commit(wait=True)
+                return []
+        except AbortExecution:
+            self._hub.stopped()
+            raise
         if self._ended or self._hub.side_is_over(self._topic, self._queue):
             raise StopIteration
         if not self._queue:
@@ -169,23 +177,22 @@ class _Partition(StatefulSourcePartition[Polled, dict[str, Any]]):
         return {"v": STATE_VERSION, "offset": self._offset, "ended": self._ended}
 
     def close(self) -> None:
-        self._hub.durable(self._topic, self._partition, self._offset)
-        self._hub.leave(self._topic)
+        self._hub.closed()
 
     def _take(self) -> list[Polled]:
         queue = self._queue
-        first = queue[0]
+        first = message = queue[0]
         values: list[bytes] = []
         while queue:
             message = queue.popleft()
             value = message.value()
-            self._offset = _offset(message) + 1
             if value:
                 values.append(value)
             elif find_header(message.headers(), END_HEADER) is not None:
                 self._ended = True
                 self._hub.ended(self._topic)
                 break
+        self._offset = _offset(message) + 1
         self._hub.read(self._topic, self._partition, self._offset)
         if not values:
             return []
@@ -194,14 +201,6 @@ class _Partition(StatefulSourcePartition[Polled, dict[str, Any]]):
         return [
             Polled(self._topic, self._partition, _offset(first), self._offset - 1, values, stamp)
         ]
-
-
-def _place(message: Message) -> tuple[str, int]:
-    topic, partition = message.topic(), message.partition()
-    if topic is None or partition is None:
-        msg = "the Kafka client gave a message without topic or partition"
-        raise Halt(msg)
-    return topic, partition
 
 
 def _offset(message: Message) -> int:
@@ -215,6 +214,38 @@ def _offset(message: Message) -> int:
 def _stamp_of(message: Message) -> Stamp:
     header = find_header(message.headers(), STAMP_HEADER)
     return Stamp(0, 0, 0, "") if header is None else Stamp.unpack(header)
+
+
+class _Positions:
+    """Offsets of one consumer group, told whole: the next commit mends one that was lost."""
+
+    def __init__(self) -> None:
+        self._offsets: dict[tuple[str, int], int] = {}
+        self._changed = False
+        self._told_ns = 0
+
+    def note(self, place: tuple[str, int], offset: int) -> None:
+        if self._offsets.get(place) != offset:
+            self._offsets[place] = offset
+            self._changed = True
+
+    def take_over(self, other: "_Positions") -> None:
+        for place, offset in other._offsets.items():
+            self.note(place, offset)
+
+    def tell(self, consumer: Consumer, *, wait: bool) -> None:
+        now = monotonic_ns()
+        again = not wait and now - self._told_ns >= _TELL_AGAIN_NS
+        if not self._offsets or not (self._changed or again):
+            return
+        self._changed = False
+        self._told_ns = now
+        positions = [TopicPartition(t, p, offset) for (t, p), offset in self._offsets.items()]
+        # Two calls: the client's types tell them apart by the literal.
+        if wait:
+            consumer.commit(offsets=positions, asynchronous=False)
+        else:
+            consumer.commit(offsets=positions, asynchronous=True)
 
 
 class _Hub:
@@ -237,15 +268,17 @@ class _Hub:
             if config.flow_control
             else None
         )
-        self._queues: dict[tuple[str, int], deque[Message]] = {}
+        # The client types both as optional; a record has them.
+        self._queues: dict[tuple[str | None, int | None], deque[Message]] = {}
         self._starts: list[TopicPartition] = []
         self._assigned = False
+        self._open = 0
         self._open_mains = 0
         self._polled_ns = 0
         self._heard_ns = 0
         self._committed_ns = 0
-        self._read: dict[tuple[str, int], int] = {}
-        self._durable: dict[tuple[str, int], int] = {}
+        self._read = _Positions()
+        self._durable = _Positions()
 
     def open(self, topic: Topic, partition: int, offset: int, *, ended: bool) -> deque[Message]:
         name = self._config.address.topic(topic)
@@ -255,7 +288,8 @@ class _Hub:
             self._starts.append(TopicPartition(name, partition, offset))
             if topic in self._config.topics:
                 self._open_mains += 1
-        self._read[name, partition] = offset
+        self._open += 1
+        self._read.note((name, partition), offset)
         return queue
 
     def side_is_over(self, topic: Topic, queue: deque[Message]) -> bool:
@@ -279,7 +313,7 @@ class _Hub:
         for message in messages:
             error = message.error()
             if error is None:
-                self._queues[_place(message)].append(message)
+                self._queues[message.topic(), message.partition()].append(message)
             else:
                 _judge_error(error)
         if now - self._committed_ns >= _COMMIT_EVERY_NS:
@@ -300,24 +334,28 @@ class _Hub:
             self._observe(f"{topic}_to_{self._config.reader}", self._wall_ns() - stamp.wall_ns)
 
     def read(self, topic: Topic, partition: int, offset: int) -> None:
-        self._read[self._config.address.topic(topic), partition] = offset
+        self._read.note((self._config.address.topic(topic), partition), offset)
 
     def durable(self, topic: Topic, partition: int, offset: int) -> None:
-        self._durable[self._config.address.topic(topic), partition] = offset
+        self._durable.note((self._config.address.topic(topic), partition), offset)
 
-    def commit(self, *, force: bool = False) -> None:
-        for consumer, offsets in ((self._consumer, self._durable), (self._flow, self._read)):
-            if consumer is None or not offsets:
-                continue
-            positions = [TopicPartition(t, p, offset) for (t, p), offset in offsets.items()]
-            offsets.clear()
-            if force:
-                consumer.commit(offsets=positions, asynchronous=False)
-            else:
-                consumer.commit(offsets=positions, asynchronous=True)
+    def commit(self, *, wait: bool = False) -> None:
+        self._durable.tell(self._consumer, wait=wait)
+        if self._flow is not None:
+            self._read.tell(self._flow, wait=wait)
+            # It reads nothing; but answers to its commits pile up until they are fetched.
+            self._flow.poll(0)
 
-    def leave(self, _topic: Topic) -> None:
-        self.commit(force=True)
+    def stopped(self) -> None:
+        """Commit everything: all partitions are quiet, and what they had read is durable."""
+        self._durable.take_over(self._read)
+        self.commit(wait=True)
+
+    def closed(self) -> None:
+        """Commit the ends with the last partition: the engine then only has to finish its epoch."""
+        self._open -= 1
+        if self._open == 0:
+            self.stopped()
 
 
 def _client_config(bootstrap: str, group: str) -> dict[str, Any]:
@@ -344,4 +382,5 @@ def _judge_error(error: KafkaError) -> None:
         )
         raise Halt(msg)
     if error.fatal() or not (error.retriable() or error.code() < 0):
-        raise KafkaException(error)
+        msg = f"Kafka refuses to be read: {error.str()}"
+        raise Halt(msg)

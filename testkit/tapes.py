@@ -84,11 +84,11 @@ def walk(
     return records
 
 
-def across_weekend(symbol: str, count: int, seed: int) -> TickArray:
+def across_weekend(symbol: str, count: int, seed: int, mean_gap_ms: float = 400.0) -> TickArray:
     """Make a walk of which half comes before the close of 8 March 2024, half after the opening."""
-    before = walk(symbol, count // 2, seed, "2024-03-08T19:00")
+    before = walk(symbol, count // 2, seed, "2024-03-08T19:00", mean_gap_ms)
     # Daylight saving began in between: the market closed at 22:00 UTC and opens at 21:00.
-    after = walk(symbol, count - count // 2, seed + 1, "2024-03-10T21:00")
+    after = walk(symbol, count - count // 2, seed + 1, "2024-03-10T21:00", mean_gap_ms)
     return arrivals(before, after)
 
 

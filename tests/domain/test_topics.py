@@ -29,28 +29,36 @@ UNITS = Decimal(18181)
 GOLDEN: dict[Topic, tuple[msgspec.Struct, str]] = {
     Topic.BARS: (
         minute_bar(0),
-        '{"symbol":"EURUSD","timeframe":"1m","ts_open_ns":1709625600000000000,'
-        '"ts_event_ns":1709625660000000000,"ts_recv_ns":1709625660000000000,'
-        '"bid_open":1.1,"bid_high":1.1,"bid_low":1.1,"bid_close":1.1,'
-        '"ask_open":1.1,"ask_high":1.1,"ask_low":1.1,"ask_close":1.1,'
-        '"mid_open":1.1,"mid_high":1.1,"mid_low":1.1,"mid_close":1.1,'
-        '"tick_count":7,"spread_mean_pips":1.0,"spread_max_pips":1.0,"v":1}',
+        (
+            '{"symbol":"EURUSD","timeframe":"1m","ts_open_ns":1709625600000000000,'
+            '"ts_event_ns":1709625660000000000,"ts_recv_ns":1709625660000000000,'
+            '"bid_open":1.1,"bid_high":1.1,"bid_low":1.1,"bid_close":1.1,'
+            '"ask_open":1.1,"ask_high":1.1,"ask_low":1.1,"ask_close":1.1,'
+            '"mid_open":1.1,"mid_high":1.1,"mid_low":1.1,"mid_close":1.1,'
+            '"tick_count":7,"spread_mean_pips":1.0,"spread_max_pips":1.0,"v":1}'
+        ),
     ),
     Topic.FEATURES: (
         FeatureVector("EURUSD", 60, 61, "s", (1.5, None), False, 1.1, 0.9),
-        '{"symbol":"EURUSD","ts_event_ns":60,"ts_recv_ns":61,"schema":"s","values":[1.5,null],'
-        '"ready":false,"mid_close":1.1,"spread_mean_pips":0.9,"v":1}',
+        (
+            '{"symbol":"EURUSD","ts_event_ns":60,"ts_recv_ns":61,"schema":"s","values":[1.5,null],'
+            '"ready":false,"mid_close":1.1,"spread_mean_pips":0.9,"v":1}'
+        ),
     ),
     Topic.PREDICTIONS: (
         Prediction("EURUSD", 60, 61, "online", "m", 300, 0.5, True),
-        '{"symbol":"EURUSD","ts_event_ns":60,"ts_recv_ns":61,"model":"online","model_id":"m",'
-        '"horizon_ns":300,"p_up":0.5,"ready":true,"reason":"","v":1}',
+        (
+            '{"symbol":"EURUSD","ts_event_ns":60,"ts_recv_ns":61,"model":"online","model_id":"m",'
+            '"horizon_ns":300,"p_up":0.5,"ready":true,"reason":"","v":1}'
+        ),
     ),
     Topic.SIGNALS: (
         Signal("id", "EURUSD", 60, 61, "m", "edge-hold", "buy", True, 0.5, 0.75, 1.1, None, "edge"),
-        '{"signal_id":"id","symbol":"EURUSD","ts_event_ns":60,"ts_recv_ns":61,"model_id":"m",'
-        '"rule":"edge-hold","side":"buy","actionable":true,"strength":0.5,"p_up":0.75,"bid":1.1,'
-        '"ask":null,"reason":"edge","v":1}',
+        (
+            '{"signal_id":"id","symbol":"EURUSD","ts_event_ns":60,"ts_recv_ns":61,"model_id":"m",'
+            '"rule":"edge-hold","side":"buy","actionable":true,"strength":0.5,"p_up":0.75,"bid":1.1,'
+            '"ask":null,"reason":"edge","v":1}'
+        ),
     ),
     Topic.ORDERS: (
         Order(
@@ -67,10 +75,12 @@ GOLDEN: dict[Topic, tuple[msgspec.Struct, str]] = {
             UNITS,
             Decimal("1.10010"),
         ),
-        '{"client_order_id":"ax","account":"paper-1","strategy":"edge-hold","signal_id":"id",'
-        '"symbol":"EURUSD","side":"buy","quantity_units":"18181","status":"filled",'
-        '"ts_event_ns":60,"ts_recv_ns":61,"filled_units":"18181","average_price":"1.10010",'
-        '"in_doubt":false,"reason":"","v":1}',
+        (
+            '{"client_order_id":"ax","account":"paper-1","strategy":"edge-hold","signal_id":"id",'
+            '"symbol":"EURUSD","side":"buy","quantity_units":"18181","status":"filled",'
+            '"ts_event_ns":60,"ts_recv_ns":61,"filled_units":"18181","average_price":"1.10010",'
+            '"in_doubt":false,"reason":"","v":1}'
+        ),
     ),
     Topic.EXECUTIONS: (
         Execution(
@@ -87,17 +97,21 @@ GOLDEN: dict[Topic, tuple[msgspec.Struct, str]] = {
             None,
             None,
         ),
-        '{"execution_id":"px","client_order_id":"ax","account":"paper-1","symbol":"EURUSD",'
-        '"side":"sell","quantity_units":"5","price":"1.1","ts_event_ns":60,"ts_recv_ns":61,'
-        '"pnl_quote":"-0.5","pnl_account":null,"conversion_rate":null,"v":1}',
+        (
+            '{"execution_id":"px","client_order_id":"ax","account":"paper-1","symbol":"EURUSD",'
+            '"side":"sell","quantity_units":"5","price":"1.1","ts_event_ns":60,"ts_recv_ns":61,'
+            '"pnl_quote":"-0.5","pnl_account":null,"conversion_rate":null,"v":1}'
+        ),
     ),
     Topic.POSITIONS: (
         Position(
             "paper-1", "*", 60, 61, Decimal(0), None, Decimal("1.5"), None, Decimal("100001.5")
         ),
-        '{"account":"paper-1","symbol":"*","ts_event_ns":60,"ts_recv_ns":61,"units":"0",'
-        '"average_price":null,"realised_account":"1.5","unrealised_account":null,'
-        '"equity_account":"100001.5","v":1}',
+        (
+            '{"account":"paper-1","symbol":"*","ts_event_ns":60,"ts_recv_ns":61,"units":"0",'
+            '"average_price":null,"realised_account":"1.5","unrealised_account":null,'
+            '"equity_account":"100001.5","v":1}'
+        ),
     ),
     Topic.METRICS: (
         WorkerMetrics("trading", 1, {"bars": 2}, {"hop": "HIST"}),

@@ -1,0 +1,117 @@
+"""The plan of a run: to disk and back, never half, and a table of topics that adds up."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from config.plan import (
+    READS,
+    WORKERS,
+    WRITES,
+    AnyFeed,
+    Plan,
+    RecordedPlan,
+    SimulatedPlan,
+    plan_path,
+    read,
+    save,
+)
+from domain.errors import Corrupt
+from domain.log import LogAddress
+from domain.topics import Topic
+
+FEEDS: list[AnyFeed] = [
+    RecordedPlan(("EURUSD",), "ticks", 5, None),
+    SimulatedPlan(("EURUSD", "USDJPY"), "2024-03-01", "2024-03-05", "2024-03-05", 7),
+]
+
+
+def _plan(run_dir: Path, feed: AnyFeed = FEEDS[0]) -> Plan:
+    return Plan(
+        run="run-1",
+        data_dir=str(run_dir.parent),
+        run_dir=str(run_dir),
+        address=LogAddress("localhost:9092", "run-1.", 12),
+        feed=feed,
+        feed_fingerprint="recorded:0",
+        speed=None,
+        batch_model=None,
+        settings={"ingest": {"grace_ms": 500}},
+    )
+
+
+@pytest.mark.parametrize("feed", FEEDS, ids=["recorded", "simulated"])
+def test_a_plan_comes_back(tmp_path: Path, feed: AnyFeed) -> None:
+    """Folders are made, nothing is left beside it, and the kind of feed is kept."""
+    plan = _plan(tmp_path / "runs" / "run-1", feed)
+    save(plan)
+    assert read(tmp_path / "runs" / "run-1") == plan
+    assert [p.name for p in (tmp_path / "runs" / "run-1").iterdir()] == ["plan.json"]
+
+
+def test_a_plan_is_replaced_whole(tmp_path: Path) -> None:
+    """A second save leaves the second plan."""
+    plan = _plan(tmp_path)
+    save(plan)
+    save(msgspec.structs.replace(plan, state="finished"))
+    assert read(tmp_path).state == "finished"
+
+
+def test_a_save_that_fails_leaves_the_old_plan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that dies while it writes has not touched what readers see."""
+    plan = _plan(tmp_path)
+    save(plan)
+
+    def die(_path: Path, _target: Path) -> Path:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", die)
+    with pytest.raises(KeyboardInterrupt):
+        save(msgspec.structs.replace(plan, state="finished"))
+    assert read(tmp_path) == plan
+
+
+@pytest.mark.parametrize(
+    "change",
+    [None, b"", b"{", b"{}", b'{"run": 1}', b"\xff"],
+    ids=["missing", "empty", "torn", "nothing", "wrong", "no text"],
+)
+def test_a_plan_that_cannot_be_read_is_corrupt(tmp_path: Path, change: bytes | None) -> None:
+    """The message names the file and the way out."""
+    if change is not None:
+        plan_path(tmp_path).write_bytes(change)
+    with pytest.raises(Corrupt, match=r"plan\.json is no readable run plan .*--fresh"):
+        read(tmp_path)
+
+
+def test_an_unknown_field_is_corrupt(tmp_path: Path) -> None:
+    """A plan of other code may mean something else."""
+    save(_plan(tmp_path))
+    path = plan_path(tmp_path)
+    path.write_bytes(path.read_bytes().replace(b'"run":', b'"ran": 1, "run":', 1))
+    with pytest.raises(Corrupt, match="ran"):
+        read(tmp_path)
+
+
+def test_each_worker_has_its_own_group(tmp_path: Path) -> None:
+    """Offsets of two workers, or of two runs, never meet."""
+    plan = _plan(tmp_path)
+    other = msgspec.structs.replace(plan, run="run-2")
+    groups = {p.group(worker) for p in (plan, other) for worker in WORKERS}
+    assert len(groups) == 2 * len(WORKERS)
+    assert plan.group("trading") == "aifx.run-1.trading"
+
+
+def test_what_is_read_is_written_before() -> None:
+    """Each topic has one writer, and no worker reads what comes after it on the way of a tick."""
+    written = [topic for topics in WRITES.values() for topic in topics]
+    assert len(written) == len(set(written))
+    assert set(WRITES) == set(WORKERS)
+    known: set[Topic] = set()
+    for worker in WORKERS:
+        assert set(READS.get(worker, ())) <= known
+        known |= set(WRITES[worker])
+    assert set(READS["archive"]) == known

@@ -1,0 +1,243 @@
+"""Settings: where a value comes from, what is refused by name, and what never leaks."""
+
+import os
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from config.settings import ENV_PREFIX, FILE_NAME, Settings, load, settings_of, without_secrets
+from domain.errors import BadUse
+
+Write = Callable[[str], Path]
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Take the settings of whoever runs the tests away."""
+    for name in [name for name in os.environ if name.upper().startswith(ENV_PREFIX)]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Write a settings file and return its path."""
+
+    def write(text: str) -> Path:
+        path = tmp_path / "mine.toml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def test_defaults_without_a_file() -> None:
+    """A run needs no settings at all."""
+    settings = load()
+    assert settings == settings_of({})
+    assert settings.kafka.bootstrap == ""
+    assert settings.ingest.grace_ms == 500
+    assert settings.execution.start_balance == Decimal(100_000)
+
+
+def test_a_file_gives_values(write: Write) -> None:
+    """Named or found in the working folder; what it does not name keeps its default."""
+    path = write('[ingest]\ngrace_ms = 250\n[execution]\naccount = "paper-2"\n')
+    settings = load(path)
+    assert (settings.ingest.grace_ms, settings.ingest.heartbeat_ms) == (250, 1_000)
+    assert settings.execution.account == "paper-2"
+    assert load() == settings_of({})
+    path.rename(FILE_NAME)
+    assert load() == settings
+
+
+def test_the_environment_wins_over_the_file(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Name by name: what the environment does not say the file still does."""
+    path = write("[ingest]\ngrace_ms = 250\nheartbeat_ms = 2000\n[models]\nhorizon_ms = 60000\n")
+    monkeypatch.setenv("AIFX__INGEST__GRACE_MS", "125")
+    settings = load(path)
+    assert settings.ingest.grace_ms == 125
+    assert settings.ingest.heartbeat_ms == 2_000
+    assert settings.models.horizon_ms == 60_000
+
+
+def test_a_whole_section_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A section may be one variable, as orchestrators like it."""
+    monkeypatch.setenv("AIFX__INGEST", '{"grace_ms": 125}')
+    assert settings_of({}).ingest.grace_ms == 125
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[ingest]\ngrace_sm = 1\n", r"setting ingest\.grace_sm: Extra inputs are not permitted"),
+        ("[ingests]\ngrace_ms = 1\n", r"setting ingests: Extra inputs are not permitted"),
+        ("grace_ms = 1\n", r"setting grace_ms: Extra inputs are not permitted"),
+        (
+            "[ingest.grace_ms]\nx = 1\n",
+            r"setting ingest\.grace_ms: Input should be a valid integer",
+        ),
+        ("ingest = 1\n", r"setting ingest: Input should be a valid dictionary"),
+        ("[ingest\n", r"mine\.toml is no valid TOML"),
+        ("[ingest]\ngrace_ms = 1\ngrace_ms = 2\n", r"is no valid TOML: .*line 3"),
+    ],
+)
+def test_a_wrong_name_in_the_file_is_refused(write: Write, text: str, words: str) -> None:
+    """A typing error is answered with the name that was typed."""
+    with pytest.raises(BadUse, match=words):
+        load(write(text))
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("AIFX__INGEST__GRACE_SM", r"setting ingest\.grace_sm: Extra inputs are not permitted"),
+        ("AIFX__INGESTS__GRACE_MS", r"AIFX__INGESTS__GRACE_MS names no settings section; known: "),
+        ("AIFX__GRACE_MS", r"AIFX__GRACE_MS names no settings section"),
+        ("AIFX__INGEST__GRACE_MS__X", r"setting ingest\.grace_ms: Input should be a valid integer"),
+        ("AIFX__INGEST", r"environment: error parsing value for field .ingest."),
+        ("AIFX__", r"AIFX__ names no settings section"),
+    ],
+)
+def test_a_wrong_name_in_the_environment_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, words: str
+) -> None:
+    """A variable that nobody would read is an error, not a silence."""
+    monkeypatch.setenv(name, "a word")
+    with pytest.raises(BadUse, match=words):
+        load()
+
+
+def test_names_of_others_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what begins with the prefix, both its underscores included, is a setting."""
+    for name in ("AIFX_DATA", "AIFX", "KAFKA__BOOTSTRAP", "INGEST"):
+        monkeypatch.setenv(name, "x")
+    assert load() == settings_of({})
+
+
+BOUNDS: list[tuple[str, str, Any]] = [
+    ("kafka", "partitions", 0),
+    ("ingest", "future_skew_ms", 0),
+    ("ingest", "grace_ms", -1),
+    ("ingest", "grace_ms", 1.5),
+    ("ingest", "heartbeat_ms", 0),
+    ("models", "horizon_ms", 0),
+    ("models", "online_weight", -0.1),
+    ("models", "online_weight", float("nan")),
+    ("models", "online_learning_rate", 0),
+    ("models", "online_min_labels", 0),
+    ("signals", "min_edge", 0),
+    ("signals", "min_edge", 0.5),
+    ("execution", "account_currency", "usd"),
+    ("execution", "account_currency", "USDT"),
+    ("execution", "start_balance", 0),
+    ("execution", "start_balance", float("inf")),
+    ("execution", "fraction", 0),
+    ("execution", "fraction", "1.01"),
+    ("execution", "max_daily_loss_fraction", 2),
+    ("execution", "max_spread_pips", float("nan")),
+    ("execution", "paper_latency_ms", -1),
+    ("engine", "epoch_ms", 0),
+    ("engine", "idle_ms", 0),
+    ("dashboard", "port", -1),
+    ("dashboard", "port", 65_536),
+]
+
+
+@pytest.mark.parametrize(("section", "name", "value"), BOUNDS)
+def test_a_value_out_of_bounds_is_refused(section: str, name: str, value: Any) -> None:
+    """The message names the setting; a limit that is no number would limit nothing."""
+    with pytest.raises(BadUse, match=rf"setting {section}\.{name}: "):
+        settings_of({section: {name: value}})
+
+
+@pytest.mark.parametrize(
+    ("section", "name", "value"),
+    [
+        ("signals", "min_edge", 0.499),
+        ("execution", "fraction", 1),
+        ("execution", "paper_latency_ms", 0),
+        ("dashboard", "port", 0),
+        ("dashboard", "port", 65_535),
+        ("models", "online_weight", 0),
+    ],
+)
+def test_a_value_at_its_bound_is_taken(section: str, name: str, value: Any) -> None:
+    """Bounds are where the table says, and no nearer."""
+    assert getattr(getattr(settings_of({section: {name: value}}), section), name) == value
+
+
+def test_settings_do_not_change_once_read() -> None:
+    """Neither the tree nor a section can be written to."""
+    settings = settings_of({})
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.ingest.grace_ms = 1
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.ingest = settings.ingest
+
+
+def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    """Missing, a folder, or no text at all: each is one line."""
+    with pytest.raises(BadUse, match="cannot be read: No such file"):
+        load(tmp_path / "none.toml")
+    with pytest.raises(BadUse, match="cannot be read: Is a directory"):
+        load(tmp_path)
+    odd = tmp_path / "odd.toml"
+    odd.write_bytes(b"\xff\xfe")
+    with pytest.raises(BadUse, match="is no valid TOML"):
+        load(odd)
+
+
+SECRET = "clickhouse://user:hunter2@host"  # noqa: S105 - no real one
+
+
+def _secret() -> Settings:
+    return settings_of({"clickhouse": {"dsn": SECRET}})
+
+
+def test_a_secret_is_masked_where_it_is_shown() -> None:
+    """Neither repr nor str nor a dump tells it; who needs it must ask for it by name."""
+    settings = _secret()
+    shown = f"{settings} {settings!r} {settings.clickhouse!r} {settings.model_dump()}"
+    assert "hunter2" not in shown + settings.model_dump_json()
+    assert settings.clickhouse.dsn.get_secret_value() == SECRET
+
+
+def test_a_secret_is_not_in_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A value that is refused is not repeated, nor is its cause printed beside it."""
+    monkeypatch.setenv("AIFX__CLICKHOUSE", '{"dsn": "' + SECRET)
+    with pytest.raises(BadUse) as broken:
+        settings_of({})
+    monkeypatch.setenv("AIFX__CLICKHOUSE", '{"dsn": ["' + SECRET + '"]}')
+    with pytest.raises(BadUse) as wrong:
+        settings_of({})
+    for error in (broken.value, wrong.value):
+        assert "hunter2" not in str(error)
+    assert broken.value.__cause__ is None
+
+
+def test_a_tree_without_secrets_can_be_stored_and_read() -> None:
+    """It is plain JSON, holds everything but the secret, and gives the same settings again."""
+    settings = _secret()
+    plain = without_secrets(settings)
+    raw = msgspec.json.encode(plain)
+    assert b"hunter2" not in raw
+    assert b"dsn" not in raw
+    again = settings_of(msgspec.json.decode(raw))
+    assert again.clickhouse.dsn == SecretStr("")
+    assert again.clickhouse.database == settings.clickhouse.database
+    for section in Settings.model_fields:
+        if section != "clickhouse":
+            assert getattr(again, section) == getattr(settings, section)
+
+
+def test_a_worker_gets_its_secrets_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stored tree has none, and the environment adds it."""
+    plain = without_secrets(_secret())
+    monkeypatch.setenv("AIFX__CLICKHOUSE__DSN", SECRET)
+    assert settings_of(plain) == _secret()
