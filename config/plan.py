@@ -89,6 +89,10 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Id of the promoted artefact, or None: the online model alone.
     settings
         The settings tree, without secrets.
+    embedded
+        Whether its log is the embedded broker's, which ends with its process.
+    store
+        DSN of the store without its password; a run goes on only in the same one.
     """
 
     run: str
@@ -100,6 +104,8 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     speed: float | None
     batch_model: str | None
     settings: dict[str, dict[str, object]]
+    embedded: bool = False
+    store: str = ""
     state: Literal["running", "stopped", "finished", "lost"] = "running"
     v: int = 1
 

@@ -66,8 +66,8 @@ class ModelSettings(Section):
     label_tolerance_ms: Positive = 120_000
     online_weight: Annotated[float, Field(ge=0)] = 0.5
     batch_weight: Annotated[float, Field(ge=0)] = 0.5
-    online_learning_rate: Annotated[float, Field(gt=0)] = 0.01
-    online_l2: Annotated[float, Field(ge=0)] = 0.001
+    online_learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.01
+    online_l2: Annotated[float, Field(ge=0, le=1)] = 0.001
     online_min_labels: Positive = 120
     training_days: Positive = 3
     """Trade days before a run on which a first model is trained."""
@@ -90,7 +90,7 @@ class ExecutionSettings(Section):
     max_order_notional: Annotated[Decimal, Field(gt=0)] = Decimal(100_000)
     max_price_age_ms: Positive = 30_000
     max_spread_pips: Annotated[float, Field(gt=0)] = 5.0
-    max_daily_loss_fraction: Fraction = Decimal("0.02")
+    max_daily_loss_fraction: Annotated[Decimal, Field(gt=0, lt=1)] = Decimal("0.02")
     paper_latency_ms: Annotated[int, Field(ge=0)] = 50
 
 

@@ -57,9 +57,17 @@ class Context:
         return self.plan.feed.symbols
 
 
-def models_dir(data_dir: str) -> Path:
-    """Return where the artefacts and the promotion ledger are."""
-    return Path(data_dir) / "models"
+def models_dir(data_dir: str, *, simulated: bool) -> Path:
+    """Return where the artefacts and the promotion ledger of one kind of feed are.
+
+    What was trained on simulated ticks never serves recorded ones, nor the other way round.
+    """
+    return Path(data_dir) / "models" / ("simulated" if simulated else "recorded")
+
+
+def models_of(plan: Plan) -> Path:
+    """Return where the models of a run are."""
+    return models_dir(plan.data_dir, simulated=isinstance(plan.feed, SimulatedPlan))
 
 
 def open_feed(plan: AnyFeed) -> TickFeed:
@@ -135,7 +143,7 @@ def decision_config(context: Context) -> DecisionConfig:
     batch = plan.batch_model
     predictions = PredictionConfig(
         online=online_model(context.settings),
-        batch=None if batch is None else OnnxModel.load(models_dir(plan.data_dir), batch),
+        batch=None if batch is None else OnnxModel.load(models_of(plan), batch),
         ensemble=EnsembleConfig({"online": settings.online_weight, "batch": settings.batch_weight}),
     )
     # A first build loads the libraries behind the models: before the first tick, not at it.

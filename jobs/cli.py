@@ -162,12 +162,17 @@ def train(
     before: Annotated[
         str | None, typer.Option("--before", help="Only features from before this time (UTC).")
     ] = None,
+    simulated: Annotated[
+        bool,
+        typer.Option("--simulated", help="Promote it for simulated feeds, not for recorded ones."),
+    ] = False,
     clickhouse: ClickHouse = "",
     data: Data = DEFAULT_DATA,
     config_file: ConfigFile = None,
 ) -> None:
     """Train the batch model on archived runs, report walk-forward figures, and promote it."""
     from clickhouse.migrate import connect, migrate
+    from dataflows.context import models_dir
     from domain.instruments import INSTRUMENTS, instrument
     from domain.nanos import parse_ns
     from jobs import datadir
@@ -185,10 +190,8 @@ def train(
         client = connect(dsn, settings.clickhouse.database)
         try:
             migrate(client)
-            train_on(
-                client, _names(runs), names, before_ns, settings, str(data.resolve()),
-                Console().print,
-            )  # fmt: skip
+            folder = models_dir(str(data.resolve()), simulated=simulated)
+            train_on(client, _names(runs), names, before_ns, settings, folder, Console().print)
         finally:
             client.close()
 

@@ -12,6 +12,7 @@ import msgspec
 
 from config import plan as plans
 from config.plan import Plan
+from dataflows.execution import LEDGER_FILE, PAPER_FILE
 from domain.errors import BadUse, Corrupt
 
 _PATIENCE_S = 5.0
@@ -89,6 +90,7 @@ def resumable(data_dir: Path, like: Plan) -> Plan | None:
             found.feed_fingerprint == like.feed_fingerprint
             and _results_settings(found) == _results_settings(like)
             and found.address.bootstrap == like.address.bootstrap
+            and found.store == like.store
         )
         if same and found.state in {"running", "stopped"}:
             return found
@@ -106,9 +108,12 @@ def require_whole(plan: Plan) -> None:
     Raises
     ------
     Corrupt
-        If its recovery stores are gone.
+        If execution has snapshots, but the ledger or the venue's store is gone: orders that went
+        out would be unknown.
     """
     folder = Path(plan.run_dir)
-    if not folder.is_dir():
-        msg = f"run {plan.run} has lost its folder {folder}; start with --fresh"
+    began = any((folder / "recovery" / "execution").glob("part-*.sqlite3"))
+    missing = [name for name in (LEDGER_FILE, PAPER_FILE) if not (folder / name).exists()]
+    if began and missing:
+        msg = f"run {plan.run} has lost {', '.join(missing)} in {folder}; start with --fresh"
         raise Corrupt(msg)

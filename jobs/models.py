@@ -5,7 +5,7 @@ from clickhouse_connect.driver.client import Client
 
 from config.plan import Plan
 from config.settings import Settings
-from dataflows.context import label_rule, models_dir
+from dataflows.context import label_rule, models_of
 from domain.errors import BadUse
 from features.spec import SCHEMA
 from jobs import feeds
@@ -31,7 +31,7 @@ def model_for(
         Told what takes time.
     """
     horizon_ns = label_rule(settings).horizon_ns
-    found = promotion.choose(models_dir(plan.data_dir), SCHEMA, horizon_ns, choice.first_ns)
+    found = promotion.choose(models_of(plan), SCHEMA, horizon_ns, choice.first_ns)
     if found is not None:
         return found, ()
     before = feeds.days_before(choice, settings.models.training_days)
@@ -52,7 +52,7 @@ def model_for(
             plan.feed.symbols,
             choice.first_ns - horizon_ns,
             settings,
-            plan.data_dir,
+            models_of(plan),
             say,
         )
     except BadUse as error:

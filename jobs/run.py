@@ -16,6 +16,7 @@ from api.app import create_app
 from api.server import Server
 from api.terminal import TerminalView
 from api.view import View
+from clickhouse.connection import without_password
 from clickhouse.migrate import connect, migrate
 from clickhouse.runs import record_run
 from config import plan as plans
@@ -156,11 +157,13 @@ def _plan(
         speed=options.speed,
         batch_model=None,
         settings=without_secrets(settings),
+        embedded=embedded,
+        store=without_password(settings.clickhouse.dsn.get_secret_value()),
     )
     if embedded:
         # The embedded log dies with its process: an earlier run cannot go on, this is a new one.
         for earlier in datadir.runs(options.data_dir):
-            if earlier.state == "running":
+            if earlier.embedded and earlier.state == "running":
                 datadir.set_state(earlier, "lost")
         counted = kafka_jobs.touch_embedded_topics(bootstrap, fresh.address.prefix)
         return _with(fresh, partitions=counted), False
@@ -172,6 +175,8 @@ def _plan(
                 msg = f"run {found.run} cannot go on: its topic {ticks} is gone; pass --fresh"
                 raise BadUse(msg)
             datadir.require_whole(found)
+            # Speed is how a run is played, not what it is: the new one counts.
+            found = msgspec.structs.replace(found, speed=options.speed)
             return datadir.set_state(found, "running"), True
     kafka_jobs.create_topics(fresh.address)
     return fresh, False

@@ -6,6 +6,7 @@ quality rules, bars and features as live, and stores what comes out.
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 from clickhouse_connect.driver.client import Client
@@ -13,7 +14,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse import datasets, results
 from config.plan import Plan
 from config.settings import Settings
-from dataflows.context import Context, label_rule, models_dir
+from dataflows.context import Context, label_rule
 from dataflows.fused import build_history
 from domain.bars import Bar
 from domain.errors import BadUse
@@ -97,7 +98,7 @@ def train(
     symbols: tuple[str, ...],
     before_ns: int,
     settings: Settings,
-    data_dir: str,
+    folder: Path,
     say: Say,
 ) -> Artefact:
     """Train on what the archive holds of some runs, and promote the result.
@@ -110,6 +111,8 @@ def train(
         Canonical symbols.
     before_ns
         Only features from before this event time.
+    folder
+        Where artefact and promotion go: the models of this kind of feed.
 
     Raises
     ------
@@ -138,9 +141,10 @@ def train(
         symbol_codes=np.array([code[name] for name in found.symbol.tolist()], dtype=np.int64),
         symbols=tuple(names),
     )
-    folder = models_dir(data_dir)
     folder.mkdir(parents=True, exist_ok=True)
-    artefact = fit(data, XgboostParams(), label_rule(settings).horizon_ns, folder, say)
+    rule = label_rule(settings)
+    params = XgboostParams(tolerance_ns=rule.tolerance_ns)
+    artefact = fit(data, params, rule.horizon_ns, folder, say)
     now_ns = time.time_ns()  # noqa: TID251 - the edge: when a person's command promoted it
     promote(folder, artefact.artefact_id, now_ns, "trained by aifx train", say)
     say(f"model {artefact.artefact_id[:12]} trained on {found.ts_ns.size:,} rows and promoted")

@@ -1,4 +1,4 @@
-"""One dataflow as a process of its own: ``python -m jobs.worker NAME RUN_DIR``.
+"""One dataflow as a process of its own: ``python -m jobs.worker NAME RUN_DIR PARENT_PID``.
 
 SIGTERM: quiesce, one snapshot, exit 0, nothing is replayed later. SIGUSR1 (ingest): end the feed.
 Exit codes: 0 done or stopped in order, 2 a person must act (one line on stderr says what), 1 a bug.
@@ -28,9 +28,9 @@ _PR_SET_PDEATHSIG = 1
 ERROR_PREFIX = "error: "
 
 
-def main(name: str, run_dir: Path) -> int:
-    """Run one dataflow of a plan to its end; return the exit code."""
-    _die_with_parent()
+def main(name: str, run_dir: Path, parent: int) -> int:
+    """Run one dataflow of a plan to its end, or to that of its parent; return the exit code."""
+    _die_with(parent)
     quiesce = Quiesce()
     signal.signal(signal.SIGTERM, lambda *_: quiesce.stop())
     signal.signal(signal.SIGUSR1, lambda *_: quiesce.drain())
@@ -93,9 +93,8 @@ def store_dsn(plan: Plan, settings: Settings) -> str:
     return dsn or f"chdb://{Path(plan.data_dir).resolve() / 'clickhouse'}"
 
 
-def _die_with_parent() -> None:
+def _die_with(parent: int) -> None:
     """Ask the kernel to end this process with its parent: no orphan writes into a run."""
-    parent = os.getppid()
     try:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     except (AttributeError, OSError):
@@ -105,4 +104,4 @@ def _die_with_parent() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], Path(sys.argv[2])))
+    sys.exit(main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])))

@@ -1,5 +1,6 @@
 """The worker processes of a run: started, watched, stopped in order, never left behind."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -49,7 +50,14 @@ class Workers:
         for name in reversed(WORKERS):
             with (logs / f"{name}.log").open("ab") as log:
                 self._processes[name] = subprocess.Popen(  # noqa: S603 - our own module
-                    [sys.executable, "-m", "jobs.worker", name, str(self._run_dir)],
+                    [
+                        sys.executable,
+                        "-m",
+                        "jobs.worker",
+                        name,
+                        str(self._run_dir),
+                        str(os.getpid()),
+                    ],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,

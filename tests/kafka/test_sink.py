@@ -3,7 +3,7 @@
 import os
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -27,6 +27,13 @@ Part = StatefulSinkPartition[list[OutRecord], dict[str, Any]]
 def shared_producer(bootstrap: str) -> SharedProducer:
     """Return the one producer of all tests on a broker: its first record takes half a second."""
     return SharedProducer(bootstrap)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _close_producers() -> Iterator[None]:
+    """Let the producers go before their brokers do."""
+    yield
+    shared_producer.cache_clear()
 
 
 class Sink:

@@ -150,7 +150,7 @@ def test_what_is_learned_is_the_move_over_the_horizon() -> None:
 
 
 def test_it_learns_before_it_answers_and_never_from_the_future() -> None:
-    """The answer at a bar is that of a model which knows every label up to this bar, and no more."""
+    """The answer at a bar is that of a model which knows the labels up to this bar, and no more."""
     tape = TAPE * 5
     found = _play(ALONE.build(None), tape)
     by_hand = ONLINE.build(None)
@@ -203,7 +203,7 @@ def test_each_model_and_the_ensemble_are_written_down() -> None:
 def test_why_there_is_no_answer(
     batch: Fixed | None, state: dict[str, Any] | None, first: float | None, reasons: list[str]
 ) -> None:
-    """Online, batch, ensemble: one that is not ready says why, and the ensemble then has no view."""
+    """Online, batch, ensemble: one that is not ready says why, and the mean then has no view."""
     config = PredictionConfig(ONLINE, batch, EnsembleConfig())
     view = config.build(state).on_vector(_vector(6, 1.5, first))
     assert [prediction.reason for prediction in view.predictions] == reasons

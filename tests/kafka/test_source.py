@@ -1,0 +1,353 @@
+"""The Kafka source: exact positions, honest commits, ends of stream, and no loss in silence."""
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from bytewax.inputs import StatefulSourcePartition
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from domain.errors import Corrupt, Halt
+from domain.log import LogAddress, Polled
+from domain.ticks import Kind, heartbeat
+from domain.topics import Topic
+from operators.decode import by_symbol, ticks_of
+from sinks.kafka_end import end_topics
+from sources import kafka
+from sources.kafka import FLOW_SUFFIX, KafkaSource, KafkaSourceConfig
+from sources.quiesce import Quiesce
+from testkit.tapes import walk
+from tests.kafka.log import TIMEOUT_S, WALL_NS, committed, ignore, wait_until, wall, write, write_end
+
+MAIN = Topic.SIGNALS
+SIDE = Topic.METRICS
+GROUP = "tests.source"
+Part = StatefulSourcePartition[Polled, dict[str, Any]]
+State = dict[str, Any]
+
+
+class Life:
+    """A source with its partitions, driven by hand as the engine drives them."""
+
+    def __init__(
+        self,
+        address: LogAddress,
+        resume: dict[str, State] | None = None,
+        *,
+        topics: tuple[Topic, ...] = (MAIN,),
+        side_topics: tuple[Topic, ...] = (),
+        group: str = GROUP,
+    ) -> None:
+        self.quiesce = Quiesce()
+        self.observed: list[tuple[str, int]] = []
+        config = KafkaSourceConfig(
+            address=address,
+            topics=topics,
+            side_topics=side_topics,
+            reader="tests",
+            group=group,
+            flow_control=True,
+        )
+        source = KafkaSource(
+            config, self.quiesce, lambda hop, ns: self.observed.append((hop, ns)), wall
+        )
+        states = resume or {}
+        self.parts: dict[str, Part] = {
+            name: source.build_part("in", name, states.get(name)) for name in source.list_parts()
+        }
+        self.got: dict[str, list[Polled]] = {name: [] for name in self.parts}
+
+    def turn(self) -> None:
+        """Ask every partition once; one that has ended is closed and gone."""
+        for name, part in list(self.parts.items()):
+            part.next_awake()
+            try:
+                self.got[name] += part.next_batch()
+            except StopIteration:
+                part.close()
+                del self.parts[name]
+
+    def run_until(self, count: int) -> None:
+        """Go on until so many records were read."""
+        wait_until(lambda: self.turn() or self.count() >= count, f"{count} records")  # type: ignore[func-returns-value]
+
+    def run_to_end(self) -> None:
+        """Go on until every partition has ended."""
+        wait_until(lambda: self.turn() or not self.parts, "the end")  # type: ignore[func-returns-value]
+
+    def count(self) -> int:
+        """Return how many records were read."""
+        return sum(len(p.values) for polls in self.got.values() for p in polls)
+
+    def values(self) -> dict[str, list[bytes]]:
+        """Return what each partition gave, in order."""
+        return {
+            name: [value for polled in polls for value in polled.values]
+            for name, polls in self.got.items()
+            if polls
+        }
+
+    def snapshots(self) -> dict[str, State]:
+        """Take a snapshot of every partition."""
+        return {name: part.snapshot() for name, part in self.parts.items()}
+
+
+def numbered(address: LogAddress, count: int) -> list[tuple[int, bytes, bytes]]:
+    """Make records that go round the partitions, each with its number for a value."""
+    return [(n % address.partitions, b"k", b"%d" % n) for n in range(count)]
+
+
+def expected(address: LogAddress, count: int, first: int = 0) -> dict[str, list[bytes]]:
+    """Say what each partition must give of these, from the n-th record of each on."""
+    by_part: dict[str, list[bytes]] = {}
+    for partition, _, value in numbered(address, count):
+        by_part.setdefault(f"{MAIN}|{partition:04d}", []).append(value)
+    return {name: values[first:] for name, values in by_part.items()}
+
+
+@pytest.mark.parametrize("poll_records", [7, 4_000])
+def test_every_record_comes_once_and_in_order_to_the_end(
+    address: LogAddress, monkeypatch: pytest.MonkeyPatch, poll_records: int
+) -> None:
+    """However polls are cut, offsets join up and the end of stream is no record."""
+    monkeypatch.setattr(kafka, "_MAX_POLL_RECORDS", poll_records)
+    write(address, MAIN, numbered(address, 300))
+    end_topics(address, [MAIN])
+    life = Life(address)
+    life.run_to_end()
+    assert life.values() == expected(address, 300)
+    for polls in life.got.values():
+        edges = [(p.first_offset, p.last_offset) for p in polls]
+        assert edges[0][0] == 0
+        assert all(b[0] == a[1] + 1 for a, b in zip(edges, edges[1:], strict=False))
+    assert life.observed
+    assert all(hop == "signals_to_tests" and ns == 0 for hop, ns in life.observed)
+
+
+def test_a_resumed_partition_goes_on_at_the_exact_record(address: LogAddress) -> None:
+    """What came after the snapshot comes again; nothing else does."""
+    write(address, MAIN, numbered(address, 40 * address.partitions))
+    states = {
+        f"{MAIN}|{p:04d}": {"v": 1, "offset": 25, "ended": False}
+        for p in range(address.partitions)
+    }
+    life = Life(address, states)
+    life.run_until(15 * address.partitions)
+    assert life.values() == expected(address, 40 * address.partitions, first=25)
+
+
+def test_only_what_a_durable_snapshot_holds_is_committed(address: LogAddress) -> None:
+    """Reading commits nothing, nor does a snapshot: only the call after it means durable."""
+    group = address.prefix + GROUP
+    count = 10 * address.partitions
+    write(address, MAIN, numbered(address, count))
+    life = Life(address, group=group)
+    life.run_until(count)
+    flow = {p: 10 for p in range(address.partitions)}
+    wait_until(
+        lambda: life.turn() or committed(address, MAIN, group + FLOW_SUFFIX) == flow,  # type: ignore[func-returns-value]
+        "the positions as read",
+    )
+    assert committed(address, MAIN, group) == {}
+
+    life.snapshots()
+    assert committed(address, MAIN, group) == {}
+    write(address, MAIN, numbered(address, count))
+    life.run_until(2 * count)
+    wait_until(
+        lambda: life.turn() or committed(address, MAIN, group) == flow,  # type: ignore[func-returns-value]
+        "the durable positions",
+    )
+
+
+def test_an_orderly_stop_commits_all_that_was_read(address: LogAddress) -> None:
+    """After it the lag that a tool shows is what the next start will read."""
+    group = address.prefix + GROUP
+    count = 10 * address.partitions
+    write(address, MAIN, numbered(address, count))
+    life = Life(address, group=group)
+    life.run_until(count)
+    life.quiesce.stop()
+    life.turn()
+    states = life.snapshots()
+    with pytest.raises(kafka.AbortExecution):
+        life.turn()
+    assert [state["offset"] for state in states.values()] == [10] * address.partitions
+    assert committed(address, MAIN, group) == {p: 10 for p in range(address.partitions)}
+
+
+def test_a_stopping_partition_gives_nothing_though_records_wait(address: LogAddress) -> None:
+    """Its snapshot stands exactly behind the last record that it gave."""
+    life = Life(address)
+    write(address, MAIN, numbered(address, address.partitions))
+    life.run_until(address.partitions)
+    write(address, MAIN, numbered(address, 5 * address.partitions))
+    life.quiesce.stop()
+    for _ in range(5):
+        life.turn()
+    assert life.count() == address.partitions
+    assert all(state["offset"] == 1 for state in life.snapshots().values())
+
+
+def test_an_end_ends_its_partition_alone_and_for_ever(address: LogAddress) -> None:
+    """The others go on; a resumed end is over at once, without a look at the log."""
+    write(address, MAIN, numbered(address, 2 * address.partitions))
+    write_end(address, MAIN, [0])
+    life = Life(address)
+    first = f"{MAIN}|0000"
+    ended = life.parts[first]
+    wait_until(lambda: life.turn() or first not in life.parts, "the end of one partition")  # type: ignore[func-returns-value]
+    life.run_until(2 * address.partitions)
+    assert len(life.parts) == address.partitions - 1
+    state = ended.snapshot()
+    assert state == {"v": 1, "offset": 3, "ended": True}
+    with pytest.raises(StopIteration):
+        Life(address, {first: state}).parts[first].next_batch()
+
+
+def test_with_the_last_partition_the_ends_are_committed(address: LogAddress) -> None:
+    """A finished reader shows no lag, and a partition that ends early commits nothing unsaved."""
+    group = address.prefix + GROUP
+    write(address, MAIN, numbered(address, 4 * address.partitions))
+    write_end(address, MAIN, [0])
+    life = Life(address, group=group)
+    wait_until(lambda: life.turn() or len(life.parts) < address.partitions, "an end")  # type: ignore[func-returns-value]
+    life.run_until(4 * address.partitions)
+    assert committed(address, MAIN, group) == {}
+    end_topics(address, [MAIN])
+    life.run_to_end()
+    ends = {p: 5 for p in range(address.partitions)}
+    assert committed(address, MAIN, group) == ends
+    assert committed(address, MAIN, group + FLOW_SUFFIX) == ends
+
+
+def test_side_topics_end_with_the_last_main_topic(address: LogAddress) -> None:
+    """They have no end of their own: read as long as there is something to go with."""
+    write(address, SIDE, [(0, b"w", b"first")])
+    life = Life(address, side_topics=(SIDE,))
+    life.run_until(1)
+    write(address, SIDE, [(0, b"w", b"second")])
+    life.run_until(2)
+    for _ in range(20):
+        life.turn()
+    assert len(life.parts) == 2 * address.partitions
+    end_topics(address, [MAIN])
+    life.run_to_end()
+    assert life.values() == {f"{SIDE}|0000": [b"first", b"second"]}
+
+
+def test_a_position_beyond_the_log_halts_and_names_the_loss(address: LogAddress) -> None:
+    """The log was made anew under an old recovery store."""
+    write(address, MAIN, numbered(address, 10))
+    life = Life(address, {f"{MAIN}|0000": {"v": 1, "offset": 5_000, "ended": False}})
+    with pytest.raises(Halt, match="records were lost"):
+        life.run_until(10_000)
+
+
+@pytest.mark.kafka
+def test_a_log_that_was_cut_at_its_start_halts_and_names_the_loss(address: LogAddress) -> None:
+    """Retention took records that were never read: going on at the oldest would hide it."""
+    if "real" not in request_kind(address):
+        pytest.skip("the embedded broker deletes nothing on demand")
+    write(address, MAIN, [(0, b"k", b"%d" % n) for n in range(10)])
+    admin = AdminClient({"bootstrap.servers": address.bootstrap})
+    place = TopicPartition(address.topic(MAIN), 0, 6)
+    admin.delete_records([place])[place].result(TIMEOUT_S)
+    with pytest.raises(Halt, match="records were lost"):
+        Life(address).run_until(10)
+
+
+def test_a_snapshot_of_another_version_is_refused(embedded: LogAddress) -> None:
+    """The version that was found and the one that is known stand in the message."""
+    with pytest.raises(Corrupt, match="v7; this code knows v1"):
+        Life(embedded, {f"{MAIN}|0000": {"v": 7, "offset": 0, "ended": False}})
+
+
+def test_one_tick_per_message_and_many_per_message_decode_the_same(address: LogAddress) -> None:
+    """The wire is a row of fixed-width records, however it is cut into messages."""
+    tape = np.concatenate([walk("EURUSD", 200, seed=1), heartbeat(WALL_NS)])
+    size = tape.dtype.itemsize
+    raw = tape.tobytes()
+    single = [(0, b"EURUSD", raw[i : i + size]) for i in range(0, len(raw), size)]
+    cuts = np.random.default_rng(5).integers(1, 30, 40).cumsum() * size
+    edges = [0, *(int(c) for c in cuts if c < len(raw)), len(raw)]
+    many = [(0, b"EURUSD", raw[a:b]) for a, b in zip(edges, edges[1:], strict=False)]
+    write(address, Topic.TICKS, single)
+    write(address, Topic.TICKS_REJECTED, many)
+    end_topics(address, [Topic.TICKS, Topic.TICKS_REJECTED])
+    life = Life(address, topics=(Topic.TICKS, Topic.TICKS_REJECTED))
+    life.run_to_end()
+    decoded = {}
+    for topic in (Topic.TICKS, Topic.TICKS_REJECTED):
+        polls = life.got[f"{topic}|0000"]
+        assert all(not ticks_of(polled)[1] for polled in polls)
+        decoded[topic] = np.concatenate([ticks_of(polled)[0] for polled in polls])
+    assert decoded[Topic.TICKS].tobytes() == raw
+    assert decoded[Topic.TICKS_REJECTED].tobytes() == raw
+    (batch,) = by_symbol(decoded[Topic.TICKS], ["EURUSD"], 0)
+    assert np.count_nonzero(batch.records["kind"] == Kind.TICK) == 200
+
+
+def test_idle_partitions_wake_together_and_less_often_after_a_silence(
+    embedded: LogAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One wake-up serves all, and a quiet hour does not burn a core."""
+    life = Life(embedded, topics=(MAIN, Topic.BARS))
+    now = datetime.now(UTC)  # noqa: TID251 - when to look again is wall-clock time
+    quiet = {part.next_awake() for part in life.parts.values()}
+    assert len(quiet) == 1
+    assert quiet.pop() - now > timedelta(milliseconds=2)
+    monkeypatch.setattr(kafka, "_QUIET_AFTER_NS", 3_600_000_000_000)
+    write(embedded, MAIN, numbered(embedded, 1))
+    life.run_until(1)
+    wait_until(lambda: all(part.next_awake() > now for part in life.parts.values()), "an idle turn")
+    awake = max(part.next_awake() or now for part in life.parts.values())
+    assert awake - datetime.now(UTC) < timedelta(milliseconds=2)  # noqa: TID251
+
+
+class Told:
+    """A client that keeps what it is told, and no more."""
+
+    def __init__(self) -> None:
+        self.commits: list[dict[tuple[str, int], int]] = []
+        self.calls: Counter[str] = Counter()
+
+    def commit(self, offsets: Iterable[TopicPartition], **_how: object) -> None:
+        """Note a commit."""
+        self.commits.append({(o.topic, o.partition): o.offset for o in offsets})
+
+    def poll(self, _timeout: float) -> None:
+        """Note that answers were fetched."""
+        self.calls["poll"] += 1
+
+    def assign(self, _places: object) -> None:
+        """Take the places to read."""
+
+    def consume(self, _count: int, _timeout: float) -> list[object]:
+        """Give nothing."""
+        return []
+
+
+def test_positions_are_told_whole_and_again_though_nothing_moves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A commit that was lost would let the feed wait for ever; and answers must be fetched."""
+    clients: dict[str, Told] = {}
+
+    def client(config: dict[str, Any]) -> Told:
+        return clients.setdefault(config["group.id"], Told())
+
+    monkeypatch.setattr(kafka, "Consumer", client)
+    monkeypatch.setattr(kafka, "_TELL_AGAIN_NS", 30_000_000)
+    monkeypatch.setattr(kafka, "_COMMIT_EVERY_NS", 0)
+    life = Life(LogAddress("nowhere:1", "", 2))
+    flow = clients[GROUP + FLOW_SUFFIX]
+    wait_until(lambda: life.turn() or len(flow.commits) >= 3, "three commits")  # type: ignore[func-returns-value]
+    assert flow.commits == [{(MAIN, 0): 0, (MAIN, 1): 0}] * 3
+    assert flow.calls["poll"] >= 3
+    assert clients[GROUP].commits == []
+    assert ignore("unused", 0) is None
