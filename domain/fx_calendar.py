@@ -22,6 +22,9 @@ _FRIDAY = 4
 _CLOSED_DAYS = {(12, 25), (1, 1)}
 """(month, day) of trade dates on which no market trades."""
 
+_FIRST_DAY, _LAST_DAY = date(1970, 1, 1), date(2200, 1, 1)
+"""Beyond these the market counts as closed: a time out there is a broken clock's, not a quote's."""
+
 Sessions = tuple[NDArray[np.int64], NDArray[np.int64]]
 """Opening and closing times in nanoseconds, ascending; the market is open in ``[open, close)``."""
 
@@ -61,9 +64,13 @@ def _sessions_between(first: date, last: date) -> tuple[tuple[int, int], ...]:
 def sessions(first_ns: int, last_ns: int) -> Sessions:
     """Return the openings and closings that cover ``[first_ns, last_ns]``, merged over the week."""
     margin = timedelta(days=8)
-    spans = _sessions_between(from_ns(first_ns).date() - margin, from_ns(last_ns).date() + margin)
+    spans = _sessions_between(_day(first_ns) - margin, _day(last_ns) + margin)
     table = np.array(spans, dtype=np.int64)
     return np.ascontiguousarray(table[:, 0]), np.ascontiguousarray(table[:, 1])
+
+
+def _day(ts_ns: int) -> date:
+    return min(max(from_ns(ts_ns).date(), _FIRST_DAY), _LAST_DAY)
 
 
 def is_open(ts_ns: int) -> bool:

@@ -132,3 +132,17 @@ def test_no_bar_can_span_a_break() -> None:
     for length in TIMEFRAMES.values():
         assert (opens % length == 0).all()
         assert (closes % length == 0).all()
+
+
+@pytest.mark.parametrize(
+    "ts_ns", [-(2**63), parse_ns("1950-03-07"), parse_ns("2250-03-07"), 2**63 - 1]
+)
+def test_a_time_that_only_a_broken_clock_gives_is_closed(ts_ns: int) -> None:
+    """Any number is answered, to the ends of the range, and beside any other."""
+    assert session_open_ns(ts_ns) is None
+    now = parse_ns("2024-03-05")
+    opens, closes = sessions(min(ts_ns, now), max(ts_ns, now))
+    at = int(np.searchsorted(opens, now, side="right")) - 1
+    assert opens[at] == session_open_ns(now)
+    far = int(np.searchsorted(opens, ts_ns, side="right")) - 1
+    assert far < 0 or ts_ns >= closes[far]

@@ -20,7 +20,6 @@ from testkit.tapes import (
     arrivals,
     batches,
     minute_bar,
-    real_data_dir,
     spoil,
     walk,
 )
@@ -103,7 +102,6 @@ def test_batches_of_any_size_give_the_same_bytes(size: int) -> None:
 
 
 @pytest.mark.real_data
-@pytest.mark.skipif(real_data_dir() is None, reason="no recorded ticks")
 @pytest.mark.parametrize("size", [1, 7, 100, 10_000])
 def test_recorded_ticks_can_be_cut_anywhere(size: int, real_ticks: Mapping[str, TickArray]) -> None:
     """The same for the hours around a recorded weekend."""

@@ -162,6 +162,17 @@ def test_the_market_closes_and_opens_with_new_york(moment: str, verdict: str) ->
     assert _verdicts(logic, tape) == ["-" if verdict == "fit" else verdict]
 
 
+@pytest.mark.parametrize(
+    ("event_ns", "verdict"),
+    [(-(2**63), "out_of_order+closed_market+late"), (2**63 - 1, "future+closed_market")],
+)
+def test_a_broken_clock_is_rejected_like_any_other(event_ns: int, verdict: str) -> None:
+    """The ends of the range are times like any other: no tick may stop the ingest."""
+    tape = ticks("EURUSD", [(0, 1.1, 1.2), (1, 1.1, 1.2), (2, 1.1, 1.2)])
+    tape["ts_event_ns"][1] = event_ns
+    assert _verdicts(_quality(), tape) == ["-", verdict, "-"]
+
+
 def test_the_names_of_the_reasons_are_the_bits_on_the_wire() -> None:
     """Bits are never renumbered: old rejected ticks must keep their meaning."""
     assert [(bit.value, *reasons(bit)) for bit in Verdict] == [

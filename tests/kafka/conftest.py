@@ -25,20 +25,20 @@ def embedded_bootstrap() -> Iterator[str]:
 @pytest.fixture(params=["embedded", pytest.param("real", marks=pytest.mark.kafka)])
 def address(request: pytest.FixtureRequest) -> LogAddress:
     """Topics of a run of its own on a broker."""
-    prefix = f"t{os.getpid()}-{next(_runs)}."
-    if request.param == "embedded":
-        return embedded_address(request.getfixturevalue("embedded_bootstrap"), prefix)
-    found = LogAddress(request.getfixturevalue("kafka_bootstrap"), prefix, PARTITIONS)
-    create_topics(found)
+    found: LogAddress = request.getfixturevalue(request.param)
     return found
 
 
 @pytest.fixture
 def embedded(embedded_bootstrap: str) -> LogAddress:
-    """Topics of a run of its own on the embedded broker, where the kind of broker is no matter."""
-    return embedded_address(embedded_bootstrap, f"e{os.getpid()}-{next(_runs)}.")
+    """Topics of a run of its own on the embedded broker."""
+    prefix = f"t{os.getpid()}-{next(_runs)}."
+    return LogAddress(embedded_bootstrap, prefix, touch_embedded_topics(embedded_bootstrap, prefix))
 
 
-def embedded_address(bootstrap: str, prefix: str) -> LogAddress:
-    """Return the address of new topics on an embedded broker."""
-    return LogAddress(bootstrap, prefix, touch_embedded_topics(bootstrap, prefix))
+@pytest.fixture
+def real(kafka_bootstrap: str) -> LogAddress:
+    """Topics of a run of its own on a real Apache Kafka."""
+    found = LogAddress(kafka_bootstrap, f"t{os.getpid()}-{next(_runs)}.", PARTITIONS)
+    create_topics(found)
+    return found
