@@ -64,6 +64,7 @@ def _open(folder: Path) -> RecoveryConfig:
                 "and ledger are whole: start a new run with --fresh"
             )
             raise Corrupt(msg)
+        _forget_uncommitted(file)
     return RecoveryConfig(folder)  # type: ignore[no-untyped-call]
 
 
@@ -78,3 +79,18 @@ def _verdict(file: Path) -> str:
     except sqlite3.DatabaseError as error:
         words = str(error)
     return " ".join(words.split())
+
+
+def _forget_uncommitted(file: Path) -> None:
+    """Delete the snapshots of epochs that a crash cut off.
+
+    The engine goes on before them, but leaves them in its store: were it killed again before it has
+    written them anew, the third start would take them for its own, and apply values twice.
+    """
+    with closing(sqlite3.connect(file)) as store, store:
+        store.execute(
+            "WITH last AS (SELECT max(ex_num) AS ex_num FROM exs), "
+            "reached AS (SELECT resume_epoch AS epoch FROM exs JOIN last USING (ex_num) "
+            "UNION ALL SELECT worker_frontier FROM fronts JOIN last USING (ex_num)) "
+            "DELETE FROM snaps WHERE snap_epoch >= (SELECT max(epoch) FROM reached)"
+        )

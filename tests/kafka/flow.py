@@ -14,7 +14,6 @@ from typing import Any, Literal
 import bytewax.operators as op
 import msgspec
 from bytewax.dataflow import Dataflow
-from bytewax.inputs import StatefulSourcePartition
 
 from domain.log import LogAddress, OutRecord, Polled
 from domain.topics import Topic
@@ -125,9 +124,7 @@ class NotingSource(KafkaSource):
 
     resumed: dict[str, int]
 
-    def build_part(
-        self, step_id: str, for_part: str, resume_state: dict[str, Any] | None
-    ) -> StatefulSourcePartition[Polled, dict[str, Any]]:  # type: ignore[override]
+    def build_part(self, step_id: str, for_part: str, resume_state: dict[str, Any] | None) -> Any:
         """Open a partition and note its position."""
         self.resumed[for_part[-4:]] = 0 if resume_state is None else resume_state["offset"]
         return super().build_part(step_id, for_part, resume_state)

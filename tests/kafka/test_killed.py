@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, get_args
@@ -29,13 +30,18 @@ def start(orders: Orders) -> subprocess.Popen[bytes]:
     )
 
 
+def end(address: LogAddress) -> None:
+    """End the input."""
+    write_end(address, SOURCE, range(address.partitions))
+
+
 def live(orders: Orders) -> int:
     """Live a life to its end, whichever it is; return the exit code."""
     return start(orders).wait(TIMEOUT_S)
 
 
 def fill(address: LogAddress, seed: int) -> None:
-    """Write the input: every key's numbers in order, the keys mixed."""
+    """Write the input without its end: every key's numbers in order, the keys mixed."""
     turns = np.repeat(np.arange(len(KEYS)), PER_KEY)
     np.random.default_rng(seed).shuffle(turns)
     at = Counter[str]()
@@ -44,7 +50,6 @@ def fill(address: LogAddress, seed: int) -> None:
         at[key] += 1
         records.append((address.partition(key), key.encode(), value_of(key, at[key])))
     write(address, SOURCE, records)
-    write_end(address, SOURCE, range(address.partitions))
 
 
 def expected() -> dict[str, list[tuple[int, bytes]]]:
@@ -86,16 +91,16 @@ def lives(address: LogAddress, folder: Path, seed: int) -> list[Orders]:
         rare = place.endswith("flush")
         death: dict[str, Any] = {
             "place": str(place),
-            "at": int(rng.integers(3, 40) if rare else rng.integers(50, 900)),
+            "at": int(rng.integers(2, 9) if rare else rng.integers(50, 900)),
             "by": str(rng.choice(["exit", "kill"])),
         }
         drawn.append(
             Orders(
                 address,
                 str(folder),
-                epoch_ms=int(rng.integers(10, 60)),
-                poll_records=int(rng.integers(5, 400)),
-                pause_ms=float(rng.uniform(0.0, 5.0)),
+                epoch_ms=int(rng.integers(10, 40)),
+                poll_records=int(rng.integers(5, 60)),
+                pause_ms=float(rng.uniform(2.0, 6.0)),
                 death=Death(**death),
             )
         )
@@ -108,11 +113,12 @@ def test_killed_at_any_moment_the_output_is_exact(
 ) -> None:
     """No record is lost, doubled or out of order, and commits never ran ahead of the store."""
     fill(address, seed)
+    end(address)
     killed = 0
     for orders in lives(address, tmp_path, seed):
         code = live(orders)
-        killed += code != 0
         assert code in {0, 9, -signal.SIGKILL}
+        killed += code != 0
     last = Orders(address, str(tmp_path), epoch_ms=50, poll_records=4_000, pause_ms=0.0)
     ahead_at_most = committed(address, SOURCE, last.group)
     assert live(last) == 0
@@ -127,6 +133,7 @@ def test_killed_in_the_middle_of_a_replay_the_output_is_exact(
 ) -> None:
     """The log is far ahead of the store, and the second life dies between two of its snapshots."""
     fill(embedded, 3)
+    end(embedded)
     address, folder = embedded, str(tmp_path)
     far = Death("before_flush", 1, "kill")
     half = Death("step", 600, "kill")
@@ -148,19 +155,25 @@ def test_stopped_in_order_nothing_is_seen_twice(address: LogAddress, tmp_path: P
     slow = Orders(address, str(tmp_path), epoch_ms=40, poll_records=30, pause_ms=5.0)
     for share in (0.2, 0.5):
         process = start(slow)
-        wait_until(lambda share=share: len(seen(slow)) > share * len(KEYS) * PER_KEY, "its share")  # type: ignore[misc]
+        wait_until(partial(has_seen, slow, share), "its share")
         process.send_signal(signal.SIGTERM)
         assert process.wait(TIMEOUT_S) == 0
         so_far = len(seen(slow))
         assert so_far < len(KEYS) * PER_KEY
         assert sum(committed(address, SOURCE, slow.group).values()) == so_far
         assert not any(record.end for record in read(address, TARGET))
+    end(address)
     fast = Orders(address, str(tmp_path), epoch_ms=40, poll_records=4_000, pause_ms=0.0)
     assert live(fast) == 0
     assert sum(resumed(fast).values()) == so_far
     assert max(Counter(seen(fast)).values()) == 1
     assert len(seen(fast)) == len(KEYS) * PER_KEY
     assert_exact(address)
+
+
+def has_seen(orders: Orders, share: float) -> bool:
+    """Say whether the step saw this share of the input."""
+    return len(seen(orders)) > share * len(KEYS) * PER_KEY
 
 
 def seen(orders: Orders) -> list[str]:
