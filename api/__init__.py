@@ -1,5 +1,6 @@
-"""Entrypoint room: pages and HTTP over what the topics say; no decision is taken here.
+"""Entrypoint room: pages and HTTP over what the topics say.
 
-``View`` keeps what a run looks like right now, ``create_app`` serves it as a page, as JSON and as a
-stream, ``Server`` runs that in a thread, and ``TerminalView`` writes the same on a console.
+Belongs here: ``View``, which keeps what a run looks like right now; the app that serves it as a
+page, as JSON and as a stream; the server; the same view on a console.
+Does not belong here: decisions, reading Kafka or ClickHouse, anything that a run waits for.
 """

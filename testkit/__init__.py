@@ -1,1 +1,6 @@
-"""Shipped fakes and builders: real protocols, never imported by production code paths."""
+"""Shipped fakes and builders: a real Kafka for tests and people, tapes, made-up views.
+
+Belongs here: what tests and demonstrations need and the product does not; fakes speak the real
+protocol.
+Does not belong here: anything that production code reaches; an import contract holds that.
+"""

@@ -42,13 +42,13 @@ def _hostile_log(seed: int) -> dict[str, TickArray]:
 
 
 def test_what_is_in_a_bar() -> None:
-    """Open, high, low and close of each side, the count, and spreads in pips."""
+    """Open, high, low and close of each side, the count, spreads in pips, and the last receipt."""
     tape = ticks(
         "EURUSD",
         [
             (0.0, 1.10000, 1.10010, 0.1),
-            (0.4, 1.10030, 1.10042, 0.5),
-            (0.9, 1.09990, 1.10005, 1.2),
+            (0.4, 1.10030, 1.10042, 1.2),
+            (0.9, 1.09990, 1.10005, 1.1),
             (1.0, 1.10000, 1.10010, 1.3),
         ],
     )
@@ -59,7 +59,7 @@ def test_what_is_in_a_bar() -> None:
             timeframe="1s",
             ts_open_ns=T0,
             ts_event_ns=T0 + SECOND_NS,
-            ts_recv_ns=T0 + 1_200_000_000,
+            ts_recv_ns=T0 + 1_100_000_000,
             bid_open=1.10000,
             bid_high=1.10030,
             bid_low=1.09990,
@@ -161,6 +161,15 @@ def test_a_minute_without_ticks_has_a_boundary_without_a_bar() -> None:
     boundaries = logic.on_records(np.concatenate(tape)).boundaries
     assert [boundary.bar is not None for boundary in boundaries] == [True, False]
     assert boundaries[1].bid == 1.1
+
+
+def test_a_heartbeat_does_not_turn_the_clock_back() -> None:
+    """Less its grace it may lie before the last tick, also where it comes in a batch of its own."""
+    logic = BarConfig().build("EURUSD", None)
+    logic.on_records(ticks("EURUSD", [(59.9, 1.1, 1.2)]))
+    before = logic.snapshot()
+    assert logic.on_records(_beat(60)) == ([], [])
+    assert logic.snapshot() == before
 
 
 def test_no_records_no_change() -> None:
