@@ -34,7 +34,7 @@ run: $(READY) ## Run the platform: a simulated trading day, or ARGS="--ticks FOL
 	@$(BIN)/aifx run $(ARGS)
 
 test: $(READY) ## Run every test (real-data tests need ../shared/data or AIFX_DATA)
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 check: $(READY) ## Lint, format, types, import contracts
 	@$(BIN)/ruff check .

@@ -21,7 +21,7 @@ from clickhouse.migrate import connect, migrate
 from clickhouse.runs import record_run
 from config import plan as plans
 from config.plan import Plan, SimulatedPlan
-from config.settings import Settings, without_secrets
+from config.settings import ENV_PREFIX, Settings, without_secrets
 from dataflows.context import online_model
 from domain.errors import BadUse, Halt
 from domain.log import LogAddress
@@ -114,7 +114,8 @@ def run(options: RunOptions, settings: Settings, console: Console) -> Report:
             server.start()
             stack.callback(server.stop)
             console.print(f"dashboard: {server.url}")
-        outcome = _play(plan, options, view, stop, console, embedded=embedded)
+        workers = Workers(Path(plan.run_dir), _environment(settings))
+        outcome = _play(plan, options, workers, view, stop, console, embedded=embedded)
         report = _report(plan, options, settings, outcome, notes, time.monotonic() - started)
         view.set_status("finished" if outcome.status == "finished" else "stopped")
         print_table(report, console)
@@ -249,18 +250,24 @@ def _models(plan: Plan, settings: Settings) -> dict[str, str]:
 
 
 @contextmanager
-def _workers(plan: Plan, settings_environment: dict[str, str]) -> Iterator[Workers]:
-    workers = Workers(Path(plan.run_dir), settings_environment)
+def _started(workers: Workers) -> Iterator[None]:
     try:
         workers.start()
-        yield workers
+        yield
     finally:
         workers.kill()
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """Return the environment of the workers: the one secret that is in no file of the run."""
+    dsn = settings.clickhouse.dsn.get_secret_value()
+    return dict(os.environ) | ({f"{ENV_PREFIX}CLICKHOUSE__DSN": dsn} if dsn else {})
 
 
 def _play(
     plan: Plan,
     options: RunOptions,
+    workers: Workers,
     view: View,
     stop: _Stop,
     console: Console,
@@ -273,7 +280,7 @@ def _play(
     began = time.monotonic()
     status = "finished"
     ending = False
-    with _workers(plan, dict(os.environ)) as workers, TerminalView(view, console) as terminal:
+    with _started(workers), TerminalView(view, console) as terminal:
         watcher.start()
         try:
             view.set_status("running")

@@ -49,3 +49,9 @@ def real_ticks(real_data: Path) -> Mapping[str, TickArray]:
         found[symbol] = np.concatenate(list(RecordedFeed(real_data / "ticks", [symbol]).batches()))
         found[symbol].flags.writeable = False
     return found
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start with the files that take longest, so that two workers end at about the same time."""
+    slow = {item.path for item in items if item.get_closest_marker("slow") is not None}
+    items.sort(key=lambda item: item.path not in slow)
