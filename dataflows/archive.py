@@ -6,16 +6,14 @@ import bytewax.operators as op
 from bytewax.dataflow import Dataflow
 
 from clickhouse.tables import TABLE_OF
-from config.plan import READS
 from dataflows.context import Context
-from dataflows.graph import Writer, out
+from dataflows.graph import Writer, log_source, out
 from domain.log import OutRecord, Polled
 from domain.ticks import Kind
 from domain.topics import DeadLetter, Topic
 from operators.decode import structs_of, ticks_of
 from sinks.clickhouse import ClickHouseSink
 from sinks.clickhouse_batch import ArchiveBatch
-from sources.kafka import KafkaSource, KafkaSourceConfig
 
 Read = tuple[str, ArchiveBatch] | DeadLetter
 TICK_TOPICS = frozenset({Topic.TICKS, Topic.TICKS_REJECTED})
@@ -40,20 +38,14 @@ def build(context: Context, dsn: str) -> Dataflow:
         yield TABLE_OF[polled.topic], batch
         yield from dead
 
-    source = KafkaSource(
-        KafkaSourceConfig(
-            address=plan.address,
-            topics=READS["archive"],
-            side_topics=(Topic.METRICS, Topic.DEAD_LETTER),
-            reader="archive",
-            group=plan.group("archive"),
-            idle_ms=context.settings.engine.idle_ms * 3,
-            flow_control=True,
-        ),
-        context.quiesce,
+    source = log_source(
+        context,
+        "archive",
         # Nine topics wait for one store: one figure says how long.
         lambda _hop, waited_ns: context.meter.observe("log_to_archive", waited_ns),
-        context.wall_ns,
+        side_topics=(Topic.METRICS, Topic.DEAD_LETTER),
+        # Nobody waits for the archive: it may look a third as often as who trades.
+        idle_factor=3.0,
     )
     read_out = op.flat_map("read", op.input("log", flow, source), read)
     sink = ClickHouseSink(dsn, context.settings.clickhouse.database, plan.run)

@@ -8,9 +8,8 @@ from bytewax.dataflow import Dataflow
 from bytewax.operators import KeyedStream
 
 from brokers.paper import PaperBroker
-from config.plan import READS
 from dataflows.context import Context, execution_config, paper_config
-from dataflows.graph import Writer, out
+from dataflows.graph import Writer, log_source, out, symbols_by_partition
 from domain.log import OutRecord, Polled
 from domain.predictions import Signal
 from domain.ticks import TickBatch
@@ -18,7 +17,6 @@ from domain.topics import Topic
 from operators.decode import by_symbol, structs_of, ticks_of
 from operators.execute import ExecuteStep, Happened, Heard, kind_of
 from operators.keyed import keyed
-from sources.kafka import KafkaSource, KafkaSourceConfig
 from trading.engine import stream_of
 from trading.ledger import Ledger
 
@@ -56,10 +54,7 @@ def build(context: Context) -> Dataflow:
     plan = context.plan
     account = context.settings.execution.account
     folder = Path(plan.run_dir)
-    homes = {
-        p: tuple(s for s in context.symbols if plan.address.partition(s) == p)
-        for p in range(plan.address.partitions)
-    }
+    homes = symbols_by_partition(context)
 
     def split(polled: Polled) -> Iterable[TickBatch | Heard]:
         if polled.topic is Topic.TICKS:
@@ -72,19 +67,7 @@ def build(context: Context) -> Dataflow:
                     yield Heard(signal, polled.stamp.wall_ns)
         context.meter.add("undecodable", len(dead))
 
-    source = KafkaSource(
-        KafkaSourceConfig(
-            address=plan.address,
-            topics=READS["execution"],
-            reader="execution",
-            group=plan.group("execution"),
-            idle_ms=context.settings.engine.idle_ms,
-            flow_control=True,
-        ),
-        context.quiesce,
-        context.meter.observe,
-        context.wall_ns,
-    )
+    source = log_source(context, "execution", context.meter.observe)
     events = op.flat_map("split", op.input("log", flow, source), split)
     happened = execute(
         context,

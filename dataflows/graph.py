@@ -7,6 +7,7 @@ import bytewax.operators as op
 import msgspec
 from bytewax.operators import KeyedStream
 
+from config.plan import READS
 from dataflows.context import Context, bar_config, decision_config, feature_config
 from domain.log import OutRecord
 from domain.ticks import TickBatch
@@ -14,6 +15,7 @@ from domain.topics import Topic, encode
 from operators.decide import BarStep, Closed, Considered, Decided, DecisionStep, FeatureStep
 from operators.keyed import keyed
 from sinks.kafka import KafkaSink, KafkaSinkConfig, SharedProducer
+from sources.kafka import KafkaSource, KafkaSourceConfig
 
 BARS_STEP = "bars"
 FEATURES_STEP = "features"
@@ -57,6 +59,48 @@ def out(
 ) -> list[OutRecord]:
     """Encode records of one key for the log; their stream is the key unless named."""
     return [OutRecord(key, stream or key, encode(record), origin_ns) for record in records]
+
+
+def symbols_by_partition(context: Context) -> dict[int, tuple[str, ...]]:
+    """Return which symbols of the run live in each partition."""
+    address = context.plan.address
+    return {
+        p: tuple(s for s in context.symbols if address.partition(s) == p)
+        for p in range(address.partitions)
+    }
+
+
+def log_source(
+    context: Context,
+    dataflow: str,
+    observe: Callable[[str, int], None],
+    *,
+    side_topics: tuple[Topic, ...] = (),
+    idle_factor: float = 1.0,
+) -> KafkaSource:
+    """Return the source of a dataflow that reads the log.
+
+    Parameters
+    ----------
+    dataflow
+        Key of ``config.plan.READS``.
+    observe
+        Told how long records waited.
+    side_topics
+        Topics beside those of the plan that have no end of their own.
+    idle_factor
+        How many times the configured idle time it may sleep (> 0).
+    """
+    config = KafkaSourceConfig(
+        address=context.plan.address,
+        topics=READS[dataflow],
+        reader=dataflow,
+        group=context.plan.group(dataflow),
+        side_topics=side_topics,
+        idle_ms=context.settings.engine.idle_ms * idle_factor,
+        flow_control=True,
+    )
+    return KafkaSource(config, context.quiesce, observe, context.wall_ns)
 
 
 class Writer:

@@ -5,25 +5,19 @@ from collections.abc import Iterable
 import bytewax.operators as op
 from bytewax.dataflow import Dataflow
 
-from config.plan import READS
 from dataflows.context import Context
-from dataflows.graph import Writer, decide, out
+from dataflows.graph import Writer, decide, log_source, out, symbols_by_partition
 from domain.log import OutRecord, Polled
 from domain.ticks import TickBatch
 from domain.topics import Topic
 from operators.decide import Closed, Considered, Decided
 from operators.decode import by_symbol, ticks_of
-from sources.kafka import KafkaSource, KafkaSourceConfig
 
 
 def build(context: Context) -> Dataflow:
     """Wire the trading dataflow."""
     flow = Dataflow("trading")
-    plan = context.plan
-    homes = {
-        p: tuple(s for s in context.symbols if plan.address.partition(s) == p)
-        for p in range(plan.address.partitions)
-    }
+    homes = symbols_by_partition(context)
 
     def split(polled: Polled) -> Iterable[TickBatch]:
         records, dead = ticks_of(polled)
@@ -31,19 +25,7 @@ def build(context: Context) -> Dataflow:
         context.meter.add("undecodable", len(dead))
         return by_symbol(records, homes[polled.partition], polled.stamp.wall_ns)
 
-    source = KafkaSource(
-        KafkaSourceConfig(
-            address=plan.address,
-            topics=READS["trading"],
-            reader="trading",
-            group=plan.group("trading"),
-            idle_ms=context.settings.engine.idle_ms,
-            flow_control=True,
-        ),
-        context.quiesce,
-        context.meter.observe,
-        context.wall_ns,
-    )
+    source = log_source(context, "trading", context.meter.observe)
     batches = op.flat_map("split", op.input("ticks", flow, source), split)
     ticks = op.key_on("by_symbol", batches, lambda batch: batch.symbol)
     decisions = decide(context, ticks)
