@@ -12,9 +12,10 @@ TICKS_OF_MAY_2014 = 990_602
 
 @pytest.mark.real_data
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_every_real_tick_is_accounted_for(aifx: Aifx, real_data: Path) -> None:
     """All OANDA ticks of 1 to 15 May 2014 through the platform, none lost, none doubled."""
-    ended = aifx("run", "--ticks", str(real_data / "ticks"), "--speed", "max", timeout_s=280.0)
+    ended = aifx("run", "--ticks", str(real_data / "ticks"), "--speed", "max", timeout_s=560.0)
     assert ended.code == 0, ended.output
     report = ended.report
     assert report["ticks_in"] == TICKS_OF_MAY_2014

@@ -74,7 +74,7 @@ def results_of(report: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.kafka
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_killed_ten_times_the_run_ends_the_same(
     aifx: Aifx, kafka_bootstrap: str, tmp_path: Path
 ) -> None:
@@ -94,9 +94,9 @@ def test_killed_ten_times_the_run_ends_the_same(
         if life % 2 and workers:
             victim = workers[str(rng.choice(sorted(workers)))]
         os.kill(victim, signal.SIGKILL)
-        output, _ = process.communicate(timeout=60.0)
+        output, _ = process.communicate(timeout=90.0)
         assert process.returncode != 0, f"life {life} was not killed:\n{output[-2000:]}"
-    ended = finish(start(*arguments, data=data, json_path=json_path), json_path, 200.0)
+    ended = finish(start(*arguments, data=data, json_path=json_path), json_path, 400.0)
     assert ended.code == 0, ended.output
     assert "going on with run" in ended.output
     assert results_of(ended.report) == results_of(expected.report)
@@ -109,7 +109,7 @@ def test_killed_ten_times_the_run_ends_the_same(
 
 @pytest.mark.kafka
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_stopped_in_order_nothing_is_replayed(
     aifx: Aifx, kafka_bootstrap: str, tmp_path: Path
 ) -> None:
@@ -123,13 +123,13 @@ def test_stopped_in_order_nothing_is_replayed(
         wait_for_workers(process)
         time.sleep(12.0)
         process.send_signal(signal.SIGTERM)
-        ended = finish(process, json_path, 60.0)
+        ended = finish(process, json_path, 90.0)
         assert ended.code == 0, ended.output
         assert ended.report["status"] == "stopped"
         assert 0 < ended.report["ticks_in"] < expected.report["ticks_in"]
         assert ended.report["replayed"] == 0
     json_path = tmp_path / "resumed.json"
-    ended = finish(start(*arguments, data=data, json_path=json_path), json_path, 200.0)
+    ended = finish(start(*arguments, data=data, json_path=json_path), json_path, 400.0)
     assert ended.code == 0, ended.output
     assert ended.report["status"] == "finished"
     assert ended.report["replayed"] == 0

@@ -28,6 +28,7 @@ def same(left: Ended, right: Ended) -> None:
 
 @pytest.mark.real_data
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_every_way_gives_the_same_results(
     aifx: Aifx, real_data: Path, kafka_bootstrap: str, tmp_path: Path
 ) -> None:
