@@ -10,8 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from confluent_kafka import TopicPartition
 
+from config import plan as plans
 from config.plan import WORKERS
+from domain.topics import Topic
+from sinks.kafka import reader
 from tests.proofs.conftest import Aifx, finish, start
 from trading.ledger import Ledger
 
@@ -43,6 +47,29 @@ def wait_for_workers(process: subprocess.Popen[str]) -> None:
         assert process.poll() is None, process.communicate()[0][-3000:]
         assert time.monotonic() < until, "the workers did not start"
         time.sleep(0.05)
+
+
+def ticks_in_the_log(data: Path) -> int:
+    """Return how many records the run's ticks topic holds."""
+    plan = plans.read(run_folder(data))
+    consumer = reader(plan.address.bootstrap)
+    topic = plan.address.topic(Topic.TICKS)
+    try:
+        return sum(
+            consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=10.0)[1]
+            for p in range(plan.address.partitions)
+        )
+    finally:
+        consumer.close()
+
+
+def wait_for_ticks(process: subprocess.Popen[str], data: Path, more_than: int) -> None:
+    """Wait until a run has written so many records, however long its start takes here."""
+    until = time.monotonic() + 120.0
+    while ticks_in_the_log(data) <= more_than:
+        assert process.poll() is None, process.communicate()[0][-3000:]
+        assert time.monotonic() < until, "no ticks came"
+        time.sleep(0.2)
 
 
 def run_folder(data: Path) -> Path:
@@ -117,17 +144,19 @@ def test_stopped_in_order_nothing_is_replayed(
     expected = aifx("backtest", *DAY)
     data = tmp_path / "stopping"
     arguments = ("run", *DAY, *PACE, "--kafka", kafka_bootstrap)
+    written = 0
     for life in range(2):
         json_path = tmp_path / f"stopped-{life}.json"
         process = start(*arguments, data=data, json_path=json_path)
         wait_for_workers(process)
-        time.sleep(12.0)
+        wait_for_ticks(process, data, written + 3_000)
         process.send_signal(signal.SIGTERM)
         ended = finish(process, json_path, 90.0)
         assert ended.code == 0, ended.output
         assert ended.report["status"] == "stopped"
         assert 0 < ended.report["ticks_in"] < expected.report["ticks_in"]
         assert ended.report["replayed"] == 0
+        written = ticks_in_the_log(data)
     json_path = tmp_path / "resumed.json"
     ended = finish(start(*arguments, data=data, json_path=json_path), json_path, 400.0)
     assert ended.code == 0, ended.output
