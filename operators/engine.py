@@ -4,6 +4,7 @@ import sqlite3
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
+from shutil import rmtree
 
 from bytewax._bytewax import cli_main
 from bytewax.dataflow import Dataflow
@@ -54,8 +55,7 @@ def _cause(error: BaseException) -> AifxError | None:
 
 def _open(folder: Path) -> RecoveryConfig:
     if not any(folder.glob("part-*.sqlite3")):
-        folder.mkdir(parents=True, exist_ok=True)
-        init_db_dir(folder, 1)  # type: ignore[no-untyped-call]
+        _create(folder)
     for file in sorted(folder.glob("part-*.sqlite3")):
         verdict = _verdict(file)
         if verdict != "ok":
@@ -66,6 +66,18 @@ def _open(folder: Path) -> RecoveryConfig:
             raise Corrupt(msg)
         _forget_uncommitted(file)
     return RecoveryConfig(folder)  # type: ignore[no-untyped-call]
+
+
+def _create(folder: Path) -> None:
+    """Make an empty store; killed in the middle, it has not been made."""
+    fresh = folder.with_name(folder.name + ".new")
+    rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    init_db_dir(fresh, 1)  # type: ignore[no-untyped-call]
+    # A folder without stores in it, which may be there, gives way.
+    if folder.exists():
+        folder.rmdir()
+    fresh.rename(folder)
 
 
 def _verdict(file: Path) -> str:

@@ -224,3 +224,23 @@ def test_a_damaged_store_is_refused_in_one_line_and_left_alone(
 
 def ignore_all(_values: list[Any]) -> None:
     """Take results and drop them."""
+
+
+def test_killed_while_the_store_is_made_it_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store that is half there is none: nothing was written into it yet."""
+
+    def half(folder: Path, _count: int) -> None:
+        (folder / "part-0.sqlite3").write_bytes(b"")
+        raise KeyboardInterrupt
+
+    store = tmp_path / "store"
+    with monkeypatch.context() as patched:
+        patched.setattr(engine, "init_db_dir", half)
+        with pytest.raises(KeyboardInterrupt):
+            engine.run(sums([1], ignore_all, []), EPOCH_MS, store)
+    assert not list(tmp_path.glob("store/*"))
+    taken: list[list[Any]] = []
+    engine.run(sums([1], taken.append, []), EPOCH_MS, store)
+    assert flat(taken) == ["odd=1"]
