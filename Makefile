@@ -6,13 +6,14 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3; do \
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PEERS := .venv-peers
 ARGS ?=
 PYTEST_ARGS ?=
 
-.PHONY: help setup run test check format bench lock clean
+.PHONY: help setup run test check format bench bench-peers lock clean
 
 help: ## Show this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 14
 	@echo
 	@echo 'make run ARGS="--ticks FOLDER --speed max"   passes options on (aifx run --help)'
 
@@ -27,7 +28,7 @@ $(READY): requirements/lock.txt pyproject.toml
 		-r requirements/lock.txt 2>&1 | awk '/Downloading|Installing|ERROR|Error|error:/ {print "      " substr($$0, 1, 110); fflush()}'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@echo "[3/3] compiling kernels"
-	@$(BIN)/python -m features.compile
+	@$(BIN)/python -m jobs.compile
 	@touch $@
 
 run: $(READY) ## Run the platform: a simulated trading day, or ARGS="--ticks FOLDER ..."
@@ -49,10 +50,25 @@ format: $(READY) ## Format and mend what can be mended
 bench: $(READY) ## Run the benchmarks; ID=<id> for one
 	@$(BIN)/python -m benchmarks $(ID)
 
+bench-peers: $(READY) $(PEERS)/.ready ## Compare with other engines, in an environment of their own (2.1 GB)
+	@$(BIN)/python -m benchmarks peer-bars
+	@$(BIN)/python -m benchmarks peer-backtest
+
+$(PEERS)/.ready: requirements/peers.txt
+	@test -n "$(PYTHON)" || { echo "aifx needs Python 3.11 or 3.12 on the PATH"; exit 2; }
+	@echo "[1/2] environment in $(PEERS) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv --clear $(PEERS)
+	@echo "[2/2] packages from requirements/peers.txt (about 2.1 GB once installed, one to two minutes)"
+	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --progress-bar off --require-hashes \
+		--only-binary :all: -r requirements/peers.txt
+	@touch $@
+
 lock: $(READY) ## Renew requirements/lock.txt for Python 3.11 and 3.12
 	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile pyproject.toml requirements/build.in --all-extras --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-header -o requirements/lock.txt
+	@$(BIN)/uv pip compile requirements/peers.in --universal --python-version 3.11 --only-binary :all: \
+		--generate-hashes --no-emit-index-url --no-header -o requirements/peers.txt
 
 clean: ## Remove the environment and all caches; data in .aifx stays
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info build
+	@rm -rf $(VENV) $(PEERS) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info build

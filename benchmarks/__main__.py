@@ -1,46 +1,111 @@
-"""``python -m benchmarks [ID]``: runs one benchmark or all, prints a table, writes the results."""
+"""``python -m benchmarks [ID | --table]``: runs one benchmark or all, and renders the results.
 
+Every result goes to ``benchmarks/results/<id>.json``; the table in ``benchmarks/README.md`` is made
+of these files and of nothing else.
+"""
+
+import importlib
 import os
 import platform
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import bars_vs_pandas, fused_replay
-from benchmarks.result import Measured
+from benchmarks.result import Measured, Result
+from domain.errors import AifxError
 
-BENCHMARKS: dict[str, Callable[[], Measured]] = {
-    "bars-vs-pandas": bars_vs_pandas.measure,
-    "fused-replay": fused_replay.measure,
-}
-RESULTS = Path(__file__).parent / "results"
+HERE = Path(__file__).parent
+RESULTS = HERE / "results"
+PAGE = HERE / "README.md"
+BEGIN, END = "<!-- results -->", "<!-- end of results -->"
+
+BENCHMARKS = (
+    "live-throughput",
+    "live-latency",
+    "replay",
+    "peer-bars",
+    "peer-backtest",
+    "scale",
+    "footprint",
+    "bars-vs-pandas",
+)
+"""Permanent ids; each is a module of this package, ``-`` as ``_``, with a function ``measure``."""
 
 
 def main(wanted: str | None) -> int:
     """Run what is wanted; return the exit code."""
+    if wanted == "--table":
+        _render()
+        return 0
     if wanted is not None and wanted not in BENCHMARKS:
         print(f"no benchmark {wanted!r}; there are: {', '.join(BENCHMARKS)}", file=sys.stderr)
         return 2
-    table = Table("id", "value", "unit", "compared", "runs")
     RESULTS.mkdir(exist_ok=True)
-    for name, measure in BENCHMARKS.items():
+    failed = False
+    for name in BENCHMARKS:
         if wanted not in {None, name}:
             continue
-        measured = measure()
-        compared = ", ".join(f"{k} {v:,.3g}" for k, v in measured.compared.items())
-        runs = ", ".join(f"{run:,.4g}" for run in measured.runs)
-        table.add_row(name, f"{measured.value:,.4g}", measured.unit, compared, runs)
-        record = {"id": name, **msgspec.to_builtins(measured), "machine": _machine()}
-        record["commit"] = _commit()
-        path = RESULTS / f"{name}.json"
-        path.write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n")
+        print(f"{name} ...", flush=True)
+        try:
+            measured = _measure(name)
+        except AifxError as error:
+            print(f"{name}: {error}", file=sys.stderr)
+            failed = True
+            continue
+        result = Result(
+            id=name,
+            value=measured.value,
+            unit=measured.unit,
+            bar=None if measured.bar is None else measured.bar.words,
+            met=measured.met,
+            compared=measured.compared,
+            runs=measured.runs,
+            machine=_machine(),
+            commit=_commit(),
+        )
+        raw = msgspec.json.format(msgspec.json.encode(result), indent=2)
+        (RESULTS / f"{name}.json").write_bytes(raw + b"\n")
+        _show(result)
+        _render()
+    return 2 if failed else 0
+
+
+def _measure(name: str) -> Measured:
+    measured: Measured = importlib.import_module(f"benchmarks.{name.replace('-', '_')}").measure()
+    return measured
+
+
+def _show(result: Result) -> None:
+    table = Table("id", "value", "bar", "met", "compared", "runs")
+    table.add_row(*_cells(result), ", ".join(f"{run:,.4g}" for run in result.runs))
     Console().print(table)
-    return 0
+
+
+def _cells(result: Result) -> tuple[str, ...]:
+    met = {True: "yes", False: "**missed**", None: ""}[result.met]
+    compared = ", ".join(f"{name} {value:,.4g}" for name, value in result.compared.items())
+    return result.id, f"{result.value:,.4g} {result.unit}", result.bar or "", met, compared
+
+
+def _render() -> None:
+    """Write the table of all results that there are into the page."""
+    lines = ["| id | value | bar | met | compared | commit |", "|---|---|---|---|---|---|"]
+    machines = set()
+    for name in BENCHMARKS:
+        path = RESULTS / f"{name}.json"
+        if path.exists():
+            result = msgspec.json.decode(path.read_bytes(), type=Result)
+            lines.append("| " + " | ".join((*_cells(result), result.commit)) + " |")
+            machines.add(result.machine)
+    lines += ["", *(f"Machine: {machine}." for machine in sorted(machines))]
+    page = PAGE.read_text()
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    PAGE.write_text(f"{before}{BEGIN}\n" + "\n".join(lines) + f"\n{END}{after}")
 
 
 def _machine() -> str:

@@ -1,4 +1,4 @@
-"""What a benchmark gives back."""
+"""What a benchmark gives back, and the ways to time."""
 
 import statistics
 import time
@@ -7,15 +7,32 @@ from collections.abc import Callable
 import msgspec
 
 
+class Bar(msgspec.Struct, frozen=True):
+    """What the value must reach.
+
+    Attributes
+    ----------
+    value
+        In the unit of the benchmark.
+    words
+        The whole bar, where it has more than one side.
+    """
+
+    value: float
+    words: str
+
+
 class Measured(msgspec.Struct, frozen=True):
     """One figure.
 
     Attributes
     ----------
     value, unit
-        Median over the runs.
+        Median over the runs, unless the benchmark says otherwise.
+    bar, met
+        What it must reach, and whether it does; None where nothing is asked of it.
     compared
-        What else did the same work in the same runs: its median, in the same unit, by name.
+        What else was measured in the same session on the same records, by name.
     runs
         Every run's value.
     """
@@ -24,6 +41,27 @@ class Measured(msgspec.Struct, frozen=True):
     unit: str
     compared: dict[str, float]
     runs: list[float]
+    bar: Bar | None = None
+    met: bool | None = None
+
+
+class Result(msgspec.Struct, frozen=True):
+    """What is written of a benchmark: its figure, where it was measured, and on which commit."""
+
+    id: str
+    value: float
+    unit: str
+    bar: str | None
+    met: bool | None
+    compared: dict[str, float]
+    runs: list[float]
+    machine: str
+    commit: str
+
+
+def median(values: list[float]) -> float:
+    """Return the median."""
+    return statistics.median(values)
 
 
 def alternately(

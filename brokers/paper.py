@@ -51,15 +51,20 @@ class PaperConfig:
             msg = "latency_ns must not be below 0"
             raise BadUse(msg)
 
-    def open(self, path: Path) -> "PaperBroker":
+    def open(self, path: Path | None) -> "PaperBroker":
         """Open the venue's store, or make an empty one.
+
+        Parameters
+        ----------
+        path
+            The file; None for a venue in memory, which forgets all when it is closed.
 
         Raises
         ------
         Corrupt
             If the file is no store of this version, or damaged.
         """
-        store = sqlite3.connect(path, check_same_thread=False)
+        store = sqlite3.connect(path or ":memory:", check_same_thread=False)
         try:
             store.execute("PRAGMA journal_mode=WAL")
             store.execute("PRAGMA synchronous=FULL")
@@ -102,13 +107,14 @@ class PaperBroker:
             self._store.execute(
                 "INSERT INTO requests (client_order_id, payload) VALUES (?, ?)", (name, payload)
             )
-            if self._find(name) is not None:
-                return BrokerReport(name, "rejected", DUPLICATE)
             reason = _refusal(order)
             due_ns = sent_ns + self._config.latency_ns
-            self._store.execute(
-                "INSERT INTO orders VALUES (?, ?, ?, ?)", (name, payload, due_ns, reason)
+            added = self._store.execute(
+                "INSERT INTO orders VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                (name, payload, due_ns, reason),
             )
+            if added.rowcount != 1:
+                return BrokerReport(name, "rejected", DUPLICATE)
         if reason:
             return BrokerReport(name, "rejected", reason)
         self._working[name] = (order, due_ns)

@@ -3,6 +3,7 @@
 Every query reads with ``FINAL``, so that what was written twice counts once.
 """
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -10,7 +11,7 @@ import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
 from clickhouse.tables import TABLES
-from domain.bars import TIMEFRAMES
+from domain.bars import order_of
 from domain.canonical import BAR_LAYOUT, SIGNAL_LAYOUT, bars_sha256, signals_sha256
 
 ACCOUNT_TOTAL = "*"
@@ -51,14 +52,15 @@ def rejected_by_reason(client: Client, run: str) -> dict[str, int]:
     return dict(found)
 
 
-def bars_by_timeframe(client: Client, run: str) -> dict[str, int]:
-    """Return the number of bars by timeframe, shortest first, every timeframe named."""
+def bars_by_timeframe(client: Client, run: str, timeframes: Iterable[str]) -> dict[str, int]:
+    """Return the number of bars by timeframe, short before long, the given ones all named."""
     found = rows(
         client,
         "SELECT timeframe, count() FROM bars FINAL WHERE run = {run:String} GROUP BY timeframe",
         run=run,
     )
-    return {**dict.fromkeys(TIMEFRAMES, 0), **dict(found)}
+    numbers = {**dict.fromkeys(timeframes, 0), **dict(found)}
+    return {name: numbers[name] for name in sorted(numbers, key=order_of)}
 
 
 def orders_sent(client: Client, run: str) -> int:

@@ -10,5 +10,8 @@ TABLE_OF: dict[Topic, str] = {
 TABLES: tuple[str, ...] = tuple(sorted(TABLE_OF.values()))
 """Tables that hold records, in the order of their names. ``runs`` is none of them."""
 
-TICK_TABLES = frozenset({TABLE_OF[Topic.TICKS], TABLE_OF[Topic.TICKS_REJECTED]})
+TICK_TOPICS = frozenset({Topic.TICKS, Topic.TICKS_REJECTED, Topic.TICKS_LATE})
+"""Topics that carry tick records; every other one carries JSON."""
+
+TICK_TABLES = frozenset({TABLE_OF[topic] for topic in TICK_TOPICS})
 """Tables whose rows come as a tick array; every other table takes decoded records."""

@@ -18,6 +18,7 @@ READS: dict[str, tuple[Topic, ...]] = {
     "archive": (
         Topic.TICKS,
         Topic.TICKS_REJECTED,
+        Topic.TICKS_LATE,
         Topic.BARS,
         Topic.FEATURES,
         Topic.PREDICTIONS,
@@ -29,9 +30,18 @@ READS: dict[str, tuple[Topic, ...]] = {
 }
 """Topics that each dataflow reads to their end."""
 
+READS_WHOLE: dict[str, tuple[Topic, ...]] = {"trading": (Topic.BARS,)}
+"""Topics of which every process of a dataflow reads all partitions."""
+
 WRITES: dict[str, tuple[Topic, ...]] = {
     "ingest": (Topic.TICKS, Topic.TICKS_REJECTED),
-    "trading": (Topic.BARS, Topic.FEATURES, Topic.PREDICTIONS, Topic.SIGNALS),
+    "trading": (
+        Topic.BARS,
+        Topic.TICKS_LATE,
+        Topic.FEATURES,
+        Topic.PREDICTIONS,
+        Topic.SIGNALS,
+    ),
     "execution": (Topic.ORDERS, Topic.EXECUTIONS, Topic.POSITIONS),
     "archive": (),
 }
@@ -40,6 +50,38 @@ archive to ``dead-letter``: these have no end of their own."""
 
 WORKERS = ("ingest", *READS)
 """Every dataflow of a run, in the order in which ticks pass them."""
+
+SHARED = "trading"
+"""The dataflow that may run in several processes."""
+
+
+class Share(msgspec.Struct, frozen=True):
+    """One of several processes of a dataflow: it has the partitions ``p % count == index``."""
+
+    index: int
+    count: int
+
+    def of(self, partitions: int) -> tuple[int, ...]:
+        """Return its partitions, ascending."""
+        return tuple(range(self.index, partitions, self.count))
+
+
+WHOLE = Share(0, 1)
+
+
+def worker_names(trading_processes: int) -> tuple[str, ...]:
+    """Name every process of a run, in the order in which ticks pass them: ``trading.1``."""
+    shares = [f"{SHARED}.{index}" for index in range(trading_processes)]
+    names: list[str] = []
+    for dataflow in WORKERS:
+        names += shares if dataflow == SHARED and trading_processes > 1 else [dataflow]
+    return tuple(names)
+
+
+def share_of(worker: str, trading_processes: int) -> tuple[str, Share]:
+    """Return the dataflow of a process, and its share."""
+    dataflow, _, index = worker.partition(".")
+    return dataflow, Share(int(index), trading_processes) if index else WHOLE
 
 
 class FeedPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind"):

@@ -11,7 +11,15 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -19,6 +27,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from domain.bars import DEFAULT_TIMEFRAMES, order_of
 from domain.errors import BadUse
 
 ENV_PREFIX = "AIFX__"
@@ -57,6 +66,40 @@ class IngestSettings(Section):
     future_skew_ms: Positive = 500
     grace_ms: Positive = 500
     heartbeat_ms: Positive = 1_000
+    lateness_ms: Annotated[int, Field(ge=0)] = 0
+    """How long a bar waits for delayed ticks; every decision comes this much later."""
+    gap_ms: Positive = 60_000
+    learn_ticks: Positive = 100
+    """Accepted ticks of a symbol before a rule compares with what was learned."""
+    spread_ratio: Annotated[float, Field(gt=1, le=1_000)] = 5.0
+    spread_floor_pips: Annotated[float, Field(ge=0, le=1_000)] = 2.0
+    spike_sigmas: Annotated[float, Field(gt=0, le=100)] = 20.0
+    spike_floor_pips: Annotated[float, Field(gt=0, le=1_000)] = 5.0
+    spike_confirm_ticks: Annotated[int, Field(ge=2, le=16)] = 3
+    spike_hold_ms: Positive = 400
+    """Never longer than the grace, whatever is set."""
+    stale_min_changes: Positive = 1_000
+    burst_min_duplicates: Positive = 8
+    burst_z_score: Annotated[float, Field(gt=0, le=1_000)] = 6.0
+    one_sided_ticks: Positive = 50
+
+
+class BarSettings(Section):
+    """Bars."""
+
+    timeframes: tuple[str, ...] = DEFAULT_TIMEFRAMES
+    """Such as 30s, 5m, 4h, 1000tick or 5pip; 1m must be among them."""
+
+    @field_validator("timeframes")
+    @classmethod
+    def _are_timeframes(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if "1m" not in names or len(set(names)) != len(names):
+            msg = "must hold 1m, on which decisions are made, and none twice"
+            raise ValueError(msg)
+        try:
+            return tuple(sorted(names, key=order_of))
+        except BadUse as error:
+            raise ValueError(str(error)) from error
 
 
 class ModelSettings(Section):
@@ -65,12 +108,20 @@ class ModelSettings(Section):
     horizon_ms: Positive = 300_000
     label_tolerance_ms: Positive = 120_000
     online_weight: Annotated[float, Field(ge=0)] = 0.5
+    """Weight in the ensemble; 0: the online model neither learns nor answers."""
     batch_weight: Annotated[float, Field(ge=0)] = 0.5
     online_learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.01
     online_l2: Annotated[float, Field(ge=0, le=1)] = 0.001
     online_min_labels: Positive = 120
     training_days: Positive = 3
     """Trade days before a run on which a first model is trained."""
+
+    @model_validator(mode="after")
+    def _some_model_has_weight(self) -> "ModelSettings":
+        if self.online_weight == 0 and self.batch_weight == 0:
+            msg = "online_weight and batch_weight are both 0: no model would be deployed"
+            raise ValueError(msg)
+        return self
 
 
 class SignalSettings(Section):
@@ -88,6 +139,7 @@ class ExecutionSettings(Section):
     fraction: Fraction = Decimal("0.2")
     max_position_notional: Annotated[Decimal, Field(gt=0)] = Decimal(50_000)
     max_order_notional: Annotated[Decimal, Field(gt=0)] = Decimal(100_000)
+    max_position_units: Positive = 10_000_000
     max_price_age_ms: Positive = 30_000
     max_spread_pips: Annotated[float, Field(gt=0)] = 5.0
     max_daily_loss_fraction: Annotated[Decimal, Field(gt=0, lt=1)] = Decimal("0.02")
@@ -102,6 +154,8 @@ class EngineSettings(Section):
     archive_epoch_ms: Positive = 2_000
     """Longer for the archive: ClickHouse likes few large inserts."""
     idle_ms: Annotated[float, Field(gt=0)] = 1.0
+    trading_processes: Positive = 1
+    """Processes that share the partitions of the trading dataflow; at most as many as there are."""
 
 
 class DashboardSettings(Section):
@@ -121,6 +175,7 @@ class Settings(BaseSettings):
     kafka: KafkaSettings = KafkaSettings()
     clickhouse: ClickHouseSettings = ClickHouseSettings()
     ingest: IngestSettings = IngestSettings()
+    bars: BarSettings = BarSettings()
     models: ModelSettings = ModelSettings()
     signals: SignalSettings = SignalSettings()
     execution: ExecutionSettings = ExecutionSettings()

@@ -1,22 +1,24 @@
 """``archive``: every topic -> ClickHouse; what cannot be read -> ``dead-letter``."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import bytewax.operators as op
+import numpy as np
 from bytewax.dataflow import Dataflow
 
-from clickhouse.tables import TABLE_OF
+from clickhouse.tables import TABLE_OF, TICK_TOPICS
 from dataflows.context import Context
 from dataflows.graph import Writer, log_source, out
+from domain.bars import Passed
 from domain.log import OutRecord, Polled
-from domain.ticks import Kind
+from domain.ticks import Kind, TickArray, new_records
 from domain.topics import DeadLetter, Topic
-from operators.decode import structs_of, ticks_of
+from operators.decode import rejected_ticks, structs_of, ticks_of
 from sinks.clickhouse import ClickHouseSink
 from sinks.clickhouse_batch import ArchiveBatch
 
 Read = tuple[str, ArchiveBatch] | DeadLetter
-TICK_TOPICS = frozenset({Topic.TICKS, Topic.TICKS_REJECTED})
+REJECTED = TABLE_OF[Topic.TICKS_REJECTED]
 
 
 def build(context: Context, dsn: str) -> Dataflow:
@@ -33,10 +35,11 @@ def build(context: Context, dsn: str) -> Dataflow:
     plan = context.plan
 
     def read(polled: Polled) -> Iterable[Read]:
-        batch, dead = _decode(polled)
-        context.meter.add(f"rows.{TABLE_OF[polled.topic]}", len(batch.rows))
-        yield TABLE_OF[polled.topic], batch
-        yield from dead
+        for item in rows_of(polled, context.symbols):
+            if isinstance(item, tuple):
+                table, batch = item
+                context.meter.add(f"rows.{table}", len(batch.rows))
+            yield item
 
     source = log_source(
         context,
@@ -55,13 +58,32 @@ def build(context: Context, dsn: str) -> Dataflow:
     return flow
 
 
-def _decode(polled: Polled) -> tuple[ArchiveBatch, list[DeadLetter]]:
+def rows_of(polled: Polled, symbols: Sequence[str]) -> list[Read]:
+    """Return the rows of a poll by table, and a dead letter for each value that cannot be read.
+
+    A tick that cannot be read is a row of the rejected ticks too, with the reason. All batches of a
+    poll have its offsets: what is replayed from there has the same deduplication token.
+
+    Parameters
+    ----------
+    polled
+        Values of any topic.
+    symbols
+        The symbols of the run.
+    """
     place = (polled.topic, polled.partition, polled.first_offset, polled.last_offset)
-    if polled.topic in TICK_TOPICS:
-        records, dead = ticks_of(polled)
-        return ArchiveBatch(*place, records[records["kind"] == Kind.TICK]), dead
-    structs, dead = structs_of(polled)
-    return ArchiveBatch(*place, structs), dead
+    table = TABLE_OF[polled.topic]
+    if polled.topic not in TICK_TOPICS:
+        structs, letters = structs_of(polled)
+        # That a minute has passed without a bar is told to who reads the log, and is no row.
+        kept = [one for one in structs if not isinstance(one, Passed)]
+        return [(table, ArchiveBatch(*place, kept)), *letters]
+    records, letters = ticks_of(polled, symbols)
+    rows: dict[str, TickArray] = {table: records[records["kind"] == Kind.TICK]}
+    if letters:
+        good = rows.get(REJECTED, new_records(0))
+        rows[REJECTED] = np.concatenate([good, rejected_ticks(letters, symbols)])
+    return [*((name, ArchiveBatch(*place, ticks)) for name, ticks in rows.items()), *letters]
 
 
 def _batch(item: Read) -> tuple[str, ArchiveBatch] | None:

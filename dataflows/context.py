@@ -7,13 +7,15 @@ from decimal import Decimal
 from pathlib import Path
 
 from brokers.paper import PaperConfig
-from config.plan import AnyFeed, Plan, RecordedPlan, SimulatedPlan
+from config.plan import WHOLE, AnyFeed, Plan, RecordedPlan, Share, SimulatedPlan
 from config.settings import Settings
+from domain.errors import BadUse
 from domain.nanos import MS_NS
 from features.bars import BarConfig
 from features.minute_features import FeatureConfig
 from features.quality import QualityConfig
 from features.spec import FEATURE_NAMES, SCHEMA
+from models.contract import BatchModel
 from models.ensemble import EnsembleConfig
 from models.labels import DelayedLabels
 from models.online import OnlineLogistic
@@ -43,6 +45,8 @@ class Context:
         Where the dataflow counts and times.
     wall_ns
         Reads the wall clock; for stamps and latency figures only.
+    share
+        Which part of the partitions this process has.
     """
 
     plan: Plan
@@ -50,6 +54,12 @@ class Context:
     quiesce: Quiesce
     meter: Meter
     wall_ns: Callable[[], int]
+    share: Share = WHOLE
+
+    @property
+    def partitions(self) -> tuple[int, ...]:
+        """Partitions of this process, ascending."""
+        return self.share.of(self.plan.address.partitions)
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -94,12 +104,29 @@ def quality_config(settings: Settings, symbols: tuple[str, ...]) -> QualityConfi
         future_skew_ns=ingest.future_skew_ms * MS_NS,
         grace_ns=ingest.grace_ms * MS_NS,
         heartbeat_ns=ingest.heartbeat_ms * MS_NS,
+        lateness_ns=ingest.lateness_ms * MS_NS,
+        gap_ns=ingest.gap_ms * MS_NS,
+        learn_ticks=ingest.learn_ticks,
+        spread_ratio=ingest.spread_ratio,
+        spread_floor_pips=ingest.spread_floor_pips,
+        spike_sigmas=ingest.spike_sigmas,
+        spike_floor_pips=ingest.spike_floor_pips,
+        spike_confirm_ticks=ingest.spike_confirm_ticks,
+        spike_hold_ns=ingest.spike_hold_ms * MS_NS,
+        stale_min_changes=ingest.stale_min_changes,
+        burst_min_duplicates=ingest.burst_min_duplicates,
+        burst_z_score=ingest.burst_z_score,
+        one_sided_ticks=ingest.one_sided_ticks,
     )
 
 
 def bar_config(settings: Settings) -> BarConfig:
     """Return the bar step's settings."""
-    return BarConfig(grace_ns=settings.ingest.grace_ms * MS_NS)
+    return BarConfig(
+        timeframes=settings.bars.timeframes,
+        grace_ns=settings.ingest.grace_ms * MS_NS,
+        lateness_ns=settings.ingest.lateness_ms * MS_NS,
+    )
 
 
 def feature_config() -> FeatureConfig:
@@ -114,9 +141,11 @@ def label_rule(settings: Settings) -> DelayedLabels:
     )
 
 
-def online_model(settings: Settings) -> OnlineLogistic:
-    """Return the online model of a run."""
+def online_model(settings: Settings) -> OnlineLogistic | None:
+    """Return the online model of a run; None where it has no weight."""
     models = settings.models
+    if models.online_weight == 0:
+        return None
     return OnlineLogistic(
         feature_schema=SCHEMA,
         feature_names=FEATURE_NAMES,
@@ -127,6 +156,15 @@ def online_model(settings: Settings) -> OnlineLogistic:
     )
 
 
+def deployed_models(settings: Settings, batch_model: str | None) -> dict[str, str]:
+    """Return the id of every model that a run of these settings deploys, by role."""
+    online = online_model(settings)
+    models = {} if online is None else {"online": online.model_id}
+    if batch_model is not None and settings.models.batch_weight > 0:
+        models["batch"] = batch_model
+    return models
+
+
 def decision_config(context: Context) -> DecisionConfig:
     """Return models and rule, the promoted artefact loaded and verified.
 
@@ -134,16 +172,16 @@ def decision_config(context: Context) -> DecisionConfig:
     ------
     Corrupt
         If the artefact fails its check.
+    BadUse
+        If it reads other features than this version computes.
     """
-    # Only who serves a model loads the runtime for it.
-    from models.batch import OnnxModel
-
     settings, plan = context.settings.models, context.plan
     labels = label_rule(context.settings)
-    batch = plan.batch_model
+    batch = plan.batch_model if settings.batch_weight > 0 else None
     predictions = PredictionConfig(
+        labels=labels,
         online=online_model(context.settings),
-        batch=None if batch is None else OnnxModel.load(models_of(plan), batch),
+        batch=None if batch is None else _load(models_of(plan), batch),
         ensemble=EnsembleConfig({"online": settings.online_weight, "batch": settings.batch_weight}),
     )
     # A first build loads the libraries behind the models: before the first tick, not at it.
@@ -154,6 +192,20 @@ def decision_config(context: Context) -> DecisionConfig:
         min_edge=context.settings.signals.min_edge,
     )
     return DecisionConfig(predictions, rule)
+
+
+def _load(folder: Path, artefact: str) -> BatchModel:
+    # Only who serves a model loads the runtime for it.
+    from models.batch import OnnxModel
+
+    model = OnnxModel.load(folder, artefact)
+    if model.feature_schema != SCHEMA:
+        msg = (
+            f"model {artefact} reads feature schema {model.feature_schema}, this version computes "
+            f"{SCHEMA}: train a new one with aifx train"
+        )
+        raise BadUse(msg)
+    return model
 
 
 def execution_config(settings: Settings, symbols: tuple[str, ...]) -> ExecutionConfig:
@@ -168,11 +220,13 @@ def execution_config(settings: Settings, symbols: tuple[str, ...]) -> ExecutionC
         limits=RiskLimits(
             max_position_notional=execution.max_position_notional,
             max_order_notional=execution.max_order_notional,
+            max_position_units=Decimal(execution.max_position_units),
             max_price_age_ns=execution.max_price_age_ms * MS_NS,
             max_spread_pips=Decimal(str(execution.max_spread_pips)),
             max_daily_loss_fraction=execution.max_daily_loss_fraction,
         ),
         grace_ns=settings.ingest.grace_ms * MS_NS,
+        lateness_ns=settings.ingest.lateness_ms * MS_NS,
     )
 
 

@@ -58,7 +58,7 @@ def build(context: Context) -> Dataflow:
 
     def split(polled: Polled) -> Iterable[TickBatch | Heard]:
         if polled.topic is Topic.TICKS:
-            records, dead = ticks_of(polled)
+            records, dead = ticks_of(polled, context.symbols)
             yield from by_symbol(records, homes[polled.partition], polled.stamp.wall_ns)
         else:
             signals, dead = structs_of(polled)

@@ -4,7 +4,7 @@ The same steps as live; only source and sinks differ.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import bytewax.operators as op
@@ -12,20 +12,13 @@ from bytewax.dataflow import Dataflow
 from bytewax.operators import KeyedStream
 
 from brokers.paper import PaperBroker
-from dataflows.context import (
-    Context,
-    bar_config,
-    feature_config,
-    open_feed,
-    quality_config,
-)
+from dataflows.context import Context, bar_config, open_feed, quality_config
 from dataflows.execution import execute
-from dataflows.graph import BARS_STEP, FEATURES_STEP, decide
+from dataflows.graph import consider, decide
 from dataflows.ingest import JUDGE_STEP
 from domain.ticks import TickBatch
-from features.bars import BarConfig
 from features.quality import Judged
-from operators.decide import BarStep, Closed, Considered, Decided, FeatureStep
+from operators.decide import Closed, Considered, Decided, DecisionConfig
 from operators.decode import by_symbol
 from operators.execute import Happened, Heard
 from operators.ingest import JudgeLogic
@@ -36,7 +29,7 @@ from trading.ledger import Ledger
 
 X = TypeVar("X")
 
-BATCH_ROWS = 4_000
+BATCH_ROWS = 20_000
 """Large batches for speed; the results do not depend on it, which the tests show."""
 
 
@@ -46,7 +39,6 @@ class Takers:
 
     judged: Callable[[Judged], None]
     closed: Callable[[Closed], None]
-    considered: Callable[[Considered], None]
     decided: Callable[[Decided], None]
     happened: Callable[[Happened], None]
 
@@ -55,6 +47,7 @@ def build_backtest(
     context: Context,
     ledger: Ledger,
     broker: PaperBroker,
+    decisions: DecisionConfig,
     takers: Takers,
     batch_rows: int = BATCH_ROWS,
 ) -> Dataflow:
@@ -63,37 +56,34 @@ def build_backtest(
     account = context.settings.execution.account
     judged = _judged(context, flow, batch_rows)
     ticks = _by_symbol(context, judged)
-    decisions = decide(context, ticks)
+    bars = bar_config(context.settings)
+    closed, considered = consider(bars, context.symbols, context.symbols, ticks, None)
+    decided = decide(decisions, considered)
     quotes = op.map("quotes", ticks, lambda item: _for_account(account, item[1]))
-    signals = op.map(
-        "signals", decisions.decided, lambda item: _for_account(account, Heard(item[1].signal, 0))
+    signals = op.flat_map(
+        "signals",
+        decided,
+        lambda item: [(account, Heard(signal, 0)) for signal in item[1].signals],
     )
     happened = execute(context, op.merge("account_events", quotes, signals), ledger, broker)
     _take("judged", judged, takers.judged)
-    _take("closed", decisions.closed, takers.closed)
-    _take("considered", decisions.considered, takers.considered)
-    _take("decided", decisions.decided, takers.decided)
+    _take("closed", closed, takers.closed)
+    _take("decided", decided, takers.decided)
     _take("happened", happened, takers.happened)
     return flow
 
 
 def build_history(
-    context: Context, take_bars: Callable[[Closed], None], take: Callable[[Considered], None]
+    context: Context,
+    timeframes: tuple[str, ...],
+    take_bars: Callable[[Closed], None],
+    take: Callable[[Considered], None],
 ) -> Dataflow:
-    """Wire feed, quality, 1 m bars and features: what training needs of the past."""
+    """Wire feed, quality, bars and features: what training needs of the past."""
     flow = Dataflow("history")
-    bars = BarConfig(timeframes=("1m",), grace_ns=bar_config(context.settings).grace_ns)
-    features = feature_config()
+    bars = replace(bar_config(context.settings), timeframes=timeframes)
     ticks = _by_symbol(context, _judged(context, flow, BATCH_ROWS))
-    closed: KeyedStream[Closed] = keyed(
-        BARS_STEP, ticks, lambda key, state: BarStep(bars, key, state), lambda b: b.symbol
-    )
-    considered: KeyedStream[Considered] = keyed(
-        FEATURES_STEP,
-        closed,
-        lambda key, state: FeatureStep(features, key, state),
-        lambda c: c.symbol,
-    )
+    closed, considered = consider(bars, context.symbols, context.symbols, ticks, None)
     _take("closed", closed, take_bars)
     _take("considered", considered, take)
     return flow

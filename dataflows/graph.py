@@ -7,51 +7,113 @@ import bytewax.operators as op
 import msgspec
 from bytewax.operators import KeyedStream
 
-from config.plan import READS
-from dataflows.context import Context, bar_config, decision_config, feature_config
+from config.plan import READS, READS_WHOLE
+from dataflows.context import Context, feature_config
 from domain.log import OutRecord
 from domain.ticks import TickBatch
 from domain.topics import Topic, encode
-from operators.decide import BarStep, Closed, Considered, Decided, DecisionStep, FeatureStep
+from features.bars import BarConfig
+from features.minute_rows import JoinConfig, slice_of
+from features.panel import PanelConfig, PanelInput, PanelRows
+from operators.decide import (
+    PANEL_KEY,
+    BarStep,
+    Closed,
+    Considered,
+    Decided,
+    DecisionConfig,
+    DecisionStep,
+    FeatureStep,
+    ForSymbol,
+    JoinStep,
+    PanelStep,
+    panel_input,
+)
 from operators.keyed import keyed
 from sinks.kafka import KafkaSink, KafkaSinkConfig, SharedProducer
 from sources.kafka import KafkaSource, KafkaSourceConfig
 
 BARS_STEP = "bars"
 FEATURES_STEP = "features"
+PANEL_STEP = "panel"
+JOIN_STEP = "join"
 DECIDE_STEP = "decide"
 """Step ids name stored state: renaming one drops it."""
 
 
-class Decisions(NamedTuple):
-    """What comes out of the decision steps, by symbol."""
+class Considerations(NamedTuple):
+    """What comes out of bars and features, by symbol."""
 
     closed: KeyedStream[Closed]
     considered: KeyedStream[Considered]
-    decided: KeyedStream[Decided]
 
 
-def decide(context: Context, ticks: KeyedStream[TickBatch]) -> Decisions:
-    """Wire ticks by symbol through bars, features, models and rule."""
-    bars = bar_config(context.settings)
+def consider(
+    bars: BarConfig,
+    symbols: tuple[str, ...],
+    here: tuple[str, ...],
+    ticks: KeyedStream[TickBatch],
+    news: KeyedStream[PanelInput] | None,
+) -> Considerations:
+    """Wire ticks by symbol through bars, local features, panel and join.
+
+    Parameters
+    ----------
+    bars
+        Settings of the bar step.
+    symbols
+        All symbols of the run: the panel waits for each.
+    here
+        Those whose ticks this process has.
+    ticks
+        Records by symbol.
+    news
+        Closed bars of all symbols from the log; None to take them from this flow, which then has
+        all symbols.
+    """
+    frame = bars.decision_frame
     features = feature_config()
-    decisions = decision_config(context)
+    panel = PanelConfig(symbols)
+    join = JoinConfig()
+    places = [(symbol, symbols.index(symbol)) for symbol in here]
+
+    def spread(item: tuple[str, PanelRows]) -> Iterable[tuple[str, ForSymbol]]:
+        for symbol, place in places:
+            yield symbol, ForSymbol(symbol, slice_of(item[1], place))
+
     closed: KeyedStream[Closed] = keyed(
         BARS_STEP, ticks, lambda key, state: BarStep(bars, key, state), lambda b: b.symbol
     )
-    considered: KeyedStream[Considered] = keyed(
+    local: KeyedStream[ForSymbol] = keyed(
         FEATURES_STEP,
         closed,
-        lambda key, state: FeatureStep(features, key, state),
+        lambda key, state: FeatureStep(features, frame, key, state),
         lambda c: c.symbol,
     )
-    decided: KeyedStream[Decided] = keyed(
+    if news is None:
+        own = op.filter_map("panel_news", closed, lambda item: panel_input(item[1], frame))
+        news = op.key_on("panel_key", own, lambda _: PANEL_KEY)
+    minutes: KeyedStream[PanelRows] = keyed(
+        PANEL_STEP, news, lambda _key, state: PanelStep(panel, state), lambda _: PANEL_KEY
+    )
+    others = op.flat_map("spread", minutes, spread)
+    considered: KeyedStream[Considered] = keyed(
+        JOIN_STEP,
+        op.merge("join_in", local, others),
+        lambda key, state: JoinStep(join, key, state),
+        lambda item: item.symbol,
+    )
+    return Considerations(closed, considered)
+
+
+def decide(decisions: DecisionConfig, considered: KeyedStream[Considered]) -> KeyedStream[Decided]:
+    """Wire features by symbol through models and rule."""
+    return keyed(
         DECIDE_STEP,
         considered,
         lambda key, state: DecisionStep(decisions, key, state),
-        lambda c: c.symbol,
+        lambda item: item.symbol,
     )
-    return Decisions(closed, considered, decided)
 
 
 def out(
@@ -97,6 +159,10 @@ def log_source(
         reader=dataflow,
         group=context.plan.group(dataflow),
         side_topics=side_topics,
+        whole_topics=READS_WHOLE.get(dataflow, ()),
+        whole_partitions=tuple(p for p, s in symbols_by_partition(context).items() if s),
+        index=context.share.index,
+        count=context.share.count,
         idle_ms=context.settings.engine.idle_ms * idle_factor,
         flow_control=True,
     )
@@ -109,6 +175,10 @@ class Writer:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._producer = SharedProducer(context.plan.address.bootstrap)
+
+    def waiting(self) -> int:
+        """Return how many messages the broker has not confirmed yet."""
+        return self._producer.waiting()
 
     def to(
         self,

@@ -16,7 +16,13 @@ from sources.feed_source import PART, FeedSource, FeedSourceConfig
 JUDGE_STEP = "judge"
 
 
-def build(context: Context, may_go_on: Callable[[], bool]) -> Dataflow:
+_MOST_WAITING = 2_000
+"""Messages that may be on their way to the broker before the feed waits."""
+
+
+def build(
+    context: Context, may_go_on: Callable[[], bool], gave: Callable[[int], None]
+) -> Dataflow:
     """Wire the ingest.
 
     Parameters
@@ -25,16 +31,20 @@ def build(context: Context, may_go_on: Callable[[], bool]) -> Dataflow:
         Run, settings and hooks.
     may_go_on
         Whether the readers of the log have room (`sources.flow_control`).
+    gave
+        Told how many rows the feed has given.
     """
     flow = Dataflow("ingest")
     address = context.plan.address
     rules = quality_config(context.settings, context.symbols)
     active = frozenset(address.partition(symbol) for symbol in context.symbols)
+    writer = Writer(context)
     source = FeedSource(
         open_feed(context.plan.feed),
         FeedSourceConfig(speed=context.plan.speed),
         context.quiesce,
-        may_go_on,
+        lambda: may_go_on() and writer.waiting() < _MOST_WAITING,
+        gave,
     )
     raw = op.key_on("one_feed", op.input("feed", flow, source), lambda _: PART)
     judged = keyed(
@@ -44,7 +54,6 @@ def build(context: Context, may_go_on: Callable[[], bool]) -> Dataflow:
         lambda _: PART,
     )
     routed = op.flat_map("route", judged, lambda item: route(item[1], address, active))
-    writer = Writer(context)
     kinds = op.branch("rejected", routed, lambda item: item.topic is Topic.TICKS_REJECTED)
     writer.to(Topic.TICKS, op.map("accepted_log", kinds.falses, _keyed))
     writer.to(Topic.TICKS_REJECTED, op.map("rejected_log", kinds.trues, _keyed))

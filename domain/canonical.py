@@ -8,14 +8,14 @@ integers, single bytes for truth, texts as UTF-8 behind their length.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.bars import TIMEFRAMES, Bar
+from domain.bars import BAR_DTYPE, Bar, BarArray, order_of
 from domain.errors import Corrupt
 from domain.predictions import Signal
 
@@ -27,6 +27,7 @@ _TEXT, _INT, _REAL, _BOOL = "text", "<i8", "<f8", "|b1"
 BAR_LAYOUT: dict[str, str] = {
     "symbol": _TEXT,
     "timeframe": _TEXT,
+    "seq": _INT,
     "ts_open_ns": _INT,
     "ts_event_ns": _INT,
     "ts_recv_ns": _INT,
@@ -36,8 +37,14 @@ BAR_LAYOUT: dict[str, str] = {
         for point in ("open", "high", "low", "close")
     },
     "tick_count": _INT,
+    "suspect_count": _INT,
+    "up_count": _INT,
+    "down_count": _INT,
     "spread_mean_pips": _REAL,
     "spread_max_pips": _REAL,
+    "move_sq_sum_pips2": _REAL,
+    "micro_gap_mean_pips": _REAL,
+    "verdict": _INT,
 }
 """Fields of a bar in the order of the form."""
 
@@ -55,6 +62,7 @@ SIGNAL_LAYOUT: dict[str, str] = {
     "bid": _REAL,
     "ask": _REAL,
     "reason": _TEXT,
+    "verdict": _INT,
 }
 """Fields of a signal in the order of the form."""
 
@@ -64,23 +72,55 @@ def bar_columns(bars: Sequence[Bar]) -> dict[str, NDArray[Any]]:
     return _columns(bars, BAR_LAYOUT)
 
 
+def row_columns(
+    parts: Sequence[tuple[str, BarArray]], timeframes: tuple[str, ...]
+) -> dict[str, NDArray[Any]]:
+    """Return the columns of bars that are still rows, as `bar_columns` of their records.
+
+    Parameters
+    ----------
+    parts
+        Symbol and rows.
+    timeframes
+        Names that ``frame`` of a row counts in.
+    """
+    rows = np.concatenate([np.empty(0, dtype=BAR_DTYPE), *(part for _, part in parts)])
+    names = np.array([symbol for symbol, _ in parts], dtype=object)
+    count, sized = rows["tick_count"], rows["sized_count"]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        micro_gap = rows["micro_gap_sum_millipips"] / (sized * 1e3)
+    derived = {
+        "symbol": np.repeat(names, [part.size for _, part in parts]),
+        "timeframe": np.array(timeframes, dtype=object)[rows["frame"]],
+        "spread_mean_pips": rows["spread_sum_millipips"] / (count * 1e3),
+        "spread_max_pips": rows["spread_max_millipips"] / 1e3,
+        "move_sq_sum_pips2": rows["move_sq_sum_millipips2"] / 1e6,
+        "micro_gap_mean_pips": np.where(sized > 0, micro_gap, np.nan),
+    }
+    return {name: derived[name] if name in derived else rows[name] for name in BAR_LAYOUT}
+
+
 def signal_columns(signals: Sequence[Signal]) -> dict[str, NDArray[Any]]:
     """Return the columns of some signals; a missing number is NaN."""
     return _columns(signals, SIGNAL_LAYOUT)
 
 
 def bars_sha256(columns: Columns) -> str:
-    """Return the digest of bars, ordered by symbol, length of the timeframe, and opening time.
+    """Return the digest of bars, ordered by symbol, timeframe, opening time and number.
 
     Raises
     ------
     Corrupt
         If two bars have one key: then something was doubled, and no order of them is canonical.
     """
-    timeframes = columns["timeframe"].tolist()
-    lengths = np.fromiter((TIMEFRAMES[name] for name in timeframes), np.int64, len(timeframes))
-    keys = (_ranks(columns["symbol"]), lengths, columns["ts_open_ns"])
-    return _sha256("aifx bars 1", columns, BAR_LAYOUT, keys)
+    keys = (
+        _ranks(columns["symbol"]),
+        # 60s and 1m are of one length: the name then decides.
+        _ranks(columns["timeframe"], lambda name: (order_of(name), name)),
+        columns["ts_open_ns"],
+        columns["seq"],
+    )
+    return _sha256("aifx bars 2", columns, BAR_LAYOUT, keys)
 
 
 def signals_sha256(columns: Columns) -> str:
@@ -92,7 +132,7 @@ def signals_sha256(columns: Columns) -> str:
         If two signals have one key.
     """
     keys = (_ranks(columns["symbol"]), columns["ts_event_ns"], _ranks(columns["signal_id"]))
-    return _sha256("aifx signals 1", columns, SIGNAL_LAYOUT, keys)
+    return _sha256("aifx signals 2", columns, SIGNAL_LAYOUT, keys)
 
 
 def _columns(records: Sequence[msgspec.Struct], layout: dict[str, str]) -> dict[str, NDArray[Any]]:
@@ -104,9 +144,9 @@ def _columns(records: Sequence[msgspec.Struct], layout: dict[str, str]) -> dict[
     }
 
 
-def _ranks(texts: NDArray[Any]) -> NDArray[np.int64]:
+def _ranks(texts: NDArray[Any], key: Callable[[str], Any] | None = None) -> NDArray[np.int64]:
     values = texts.tolist()
-    rank = {text: position for position, text in enumerate(sorted(set(values)))}
+    rank = {text: position for position, text in enumerate(sorted(set(values), key=key))}
     return np.fromiter((rank[text] for text in values), np.int64, len(values))
 
 

@@ -69,6 +69,23 @@ def sessions(first_ns: int, last_ns: int) -> Sessions:
     return np.ascontiguousarray(table[:, 0]), np.ascontiguousarray(table[:, 1])
 
 
+@lru_cache(maxsize=64)
+def _rolls_between(first: date, last: date) -> tuple[int, ...]:
+    return tuple(roll_ns(first + timedelta(days=n)) for n in range((last - first).days + 1))
+
+
+def rolls(first_ns: int, last_ns: int) -> NDArray[np.int64]:
+    """Return 17:00 New York of every day around ``[first_ns, last_ns]``, ascending, in nanoseconds.
+
+    The first is a Sunday's, so every seventh from it on begins a week; at least a week before
+    ``first_ns`` and after ``last_ns`` is in it.
+    """
+    margin = timedelta(days=8)
+    first = _day(first_ns) - margin
+    sunday = first - timedelta(days=first.isoweekday() % 7)
+    return np.array(_rolls_between(sunday, _day(last_ns) + margin), dtype=np.int64)
+
+
 def _day(ts_ns: int) -> date:
     return min(max(from_ns(ts_ns).date(), _FIRST_DAY), _LAST_DAY)
 

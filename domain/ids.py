@@ -4,19 +4,19 @@
 """
 
 from hashlib import blake2b
+from struct import Struct
 
 ID_BYTES = 16
 """Length of every id in bytes: 128 bits, so that a collision needs about 2**64 ids."""
 
+_length = Struct("<I").pack
+
 
 def digest(*parts: str | int) -> str:
     """Return 32 hexadecimal digits that depend on every part and on their boundaries."""
-    hasher = blake2b(digest_size=ID_BYTES)
-    for part in parts:
-        raw = str(part).encode()
-        hasher.update(len(raw).to_bytes(4, "little"))
-        hasher.update(raw)
-    return hasher.hexdigest()
+    raws = [str(part).encode() for part in parts]
+    framed = b"".join([piece for raw in raws for piece in (_length(len(raw)), raw)])
+    return blake2b(framed, digest_size=ID_BYTES).hexdigest()
 
 
 def signal_id(model_id: str, symbol: str, ts_event_ns: int, rule: str) -> str:

@@ -53,12 +53,37 @@ _CROSS = (
     "AUDNZD AUDCAD AUDCHF NZDCAD NZDCHF CADCHF"
 )
 _YEN = "USDJPY EURJPY GBPJPY AUDJPY NZDJPY CADJPY CHFJPY"
+_MINOR = (
+    "EURSEK EURNOK EURDKK EURPLN EURCZK EURTRY EURZAR EURMXN EURSGD EURHKD EURCNH EURILS EURRON "
+    "USDSEK USDNOK USDDKK USDPLN USDCZK USDTRY USDZAR USDMXN USDSGD USDHKD USDCNH USDILS USDRON "
+    "GBPSEK GBPNOK GBPDKK GBPPLN GBPCZK GBPTRY GBPZAR GBPMXN GBPSGD GBPHKD GBPCNH "
+    "AUDSEK AUDNOK AUDSGD AUDHKD AUDCNH NZDSEK NZDNOK NZDSGD NZDHKD CADSEK CADNOK CADSGD CADHKD "
+    "CHFSEK CHFNOK CHFSGD CHFHKD CHFZAR SGDHKD NOKSEK"
+)
+_HUNDREDTHS = (
+    "EURHUF USDHUF GBPHUF CHFHUF USDTHB EURTHB SGDJPY HKDJPY ZARJPY TRYJPY SEKJPY NOKJPY MXNJPY "
+    "CNHJPY PLNJPY"
+)
+"""Pairs whose pip is a hundredth, as of the yen."""
+
+
+def _pairs(names: str, pip_location: int, display_precision: int) -> dict[str, Instrument]:
+    return {
+        name: Instrument(name, name[:3], name[3:], pip_location, display_precision)
+        for name in names.split()
+    }
+
 
 INSTRUMENTS: dict[str, Instrument] = {
-    **{s: Instrument(s, s[:3], s[3:]) for s in f"{_MAJOR} {_CROSS}".split()},
-    **{s: Instrument(s, s[:3], s[3:], pip_location=-2, display_precision=3) for s in _YEN.split()},
+    **_pairs(f"{_MAJOR} {_CROSS}", -4, 5),
+    **_pairs(_YEN, -2, 3),
+    **_pairs(_MINOR, -4, 5),
+    **_pairs(_HUNDREDTHS, -2, 3),
 }
-"""The 28 pairs of the eight major currencies, by canonical symbol."""
+"""A hundred pairs by canonical symbol: the 28 of the eight major currencies first."""
+
+MAJOR_SYMBOLS = tuple(f"{_MAJOR} {_CROSS} {_YEN}".split())
+"""The 28 pairs of the eight major currencies."""
 
 DEFAULT_SYMBOLS = ("EURUSD", "GBPUSD", "USDJPY", "AUDUSD", "NZDUSD", "USDCAD", "USDCHF", "EURJPY")
 """The eight pairs of a run that names none."""

@@ -4,6 +4,7 @@ Every message carries one header with a stamp: its stream, its number in that st
 and wall-clock times for latency figures. The value of a message holds no wall clock.
 """
 
+from functools import lru_cache
 from struct import Struct
 from typing import NamedTuple
 
@@ -65,13 +66,23 @@ class Stamp(NamedTuple):
 
     def pack(self) -> bytes:
         """Write the stamp as header bytes."""
-        return _STAMP.pack(self.seq, self.wall_ns, self.origin_ns) + self.stream.encode()
+        return pack_stamp(*self)
 
     @classmethod
     def unpack(cls, header: bytes) -> "Stamp":
         """Read header bytes."""
         seq, wall_ns, origin_ns = _STAMP.unpack_from(header)
         return cls(seq, wall_ns, origin_ns, header[_STAMP.size :].decode())
+
+
+def pack_stamp(seq: int, wall_ns: int, origin_ns: int, stream: str) -> bytes:
+    """Write a `Stamp` as header bytes, without one in between: every record costs this."""
+    return _STAMP.pack(seq, wall_ns, origin_ns) + _stream_bytes(stream)
+
+
+@lru_cache(maxsize=4096)
+def _stream_bytes(stream: str) -> bytes:
+    return stream.encode()
 
 
 class OutRecord(NamedTuple):
@@ -87,12 +98,16 @@ class OutRecord(NamedTuple):
         The encoded record.
     origin_ns
         See `Stamp`.
+    ends
+        True for the end of its partition: it is written without key and value, and once, like every
+        other record of its stream.
     """
 
     key: str
     stream: str
     value: bytes
     origin_ns: int = 0
+    ends: bool = False
 
 
 class Polled(NamedTuple):
@@ -101,11 +116,14 @@ class Polled(NamedTuple):
     Attributes
     ----------
     first_offset, last_offset
-        Where they stand, both included.
+        Where they stand, both included, the end too.
     values
-        Raw record values, without the empty end-of-stream message.
+        Raw record values, one for each offset from the first on, without the end. Empty where the
+        end came alone.
     stamp
         Stamp of the first record: the one that has waited longest.
+    ended
+        True where the end of the partition stands behind them.
     """
 
     topic: Topic
@@ -114,6 +132,7 @@ class Polled(NamedTuple):
     last_offset: int
     values: list[bytes]
     stamp: Stamp
+    ended: bool = False
 
 
 def find_header(headers: object, name: str) -> bytes | None:

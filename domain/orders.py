@@ -17,7 +17,7 @@ OPEN_STATUSES: frozenset[OrderStatus] = frozenset({"pending_new", "accepted", "p
 """Statuses in which an order may still fill: risk counts them as exposure."""
 
 
-class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """An order as it stands after one event; a changed order is a new record on ``orders``.
 
     Attributes
@@ -53,7 +53,7 @@ class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     v: int = 1
 
 
-class Execution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Execution(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """One fill, as the broker reported it.
 
     Attributes
@@ -83,7 +83,7 @@ class Execution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     v: int = 1
 
 
-class Position(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Position(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """A netted position, or the account's total (symbol ``*``), at one mark.
 
     Attributes

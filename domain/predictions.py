@@ -8,7 +8,7 @@ Side = Literal["buy", "sell", "flat"]
 """What a signal wants to hold; ``flat`` is no position."""
 
 
-class FeatureVector(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class FeatureVector(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """All features of one symbol at the close of one 1 m bar.
 
     Attributes
@@ -25,6 +25,8 @@ class FeatureVector(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Mid price at the close of the bar: what labels are measured from.
     spread_mean_pips
         Mean spread of the bar in pips.
+    verdict
+        All bits of ``domain.ticks.Verdict`` that the ticks of the bar carry.
     """
 
     symbol: str
@@ -35,10 +37,11 @@ class FeatureVector(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ready: bool
     mid_close: float
     spread_mean_pips: float
-    v: int = 1
+    verdict: int
+    v: int = 2
 
 
-class Prediction(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Prediction(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """One model's view at one bar close: how likely is the mid to be higher one horizon later.
 
     Attributes
@@ -67,7 +70,7 @@ class Prediction(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     v: int = 1
 
 
-class Signal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Signal(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """The decision at one minute boundary of one symbol.
 
     One is written when a record of the symbol passes a minute boundary (for the latest boundary
@@ -94,6 +97,8 @@ class Signal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Last accepted quote before the boundary, or None where there was none.
     reason
         What made it: the rule's word, or why there is no view.
+    verdict
+        Bits of ``domain.ticks.Verdict`` of that quote: on a suspect one nothing new is risked.
     """
 
     signal_id: str
@@ -109,4 +114,5 @@ class Signal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bid: float | None
     ask: float | None
     reason: str
-    v: int = 1
+    verdict: int = 0
+    v: int = 2

@@ -54,7 +54,11 @@ class TickSource(IntEnum):
 
 
 class Verdict(IntFlag):
-    """Why a tick is not fit to trade on; 0 is fit. Bits are on the wire: never renumber."""
+    """What is wrong with a tick; 0 is nothing. Bits are on the wire: never renumber.
+
+    A bit of ``REJECTED`` keeps the tick out of the log of good ticks. A bit of ``SUSPECT`` lets it
+    in, and nothing new may be risked on it. The other bits only inform.
+    """
 
     NOT_FINITE = 1 << 0
     NOT_POSITIVE = 1 << 1
@@ -64,6 +68,26 @@ class Verdict(IntFlag):
     DUPLICATE = 1 << 5
     CLOSED_MARKET = 1 << 6
     LATE = 1 << 7
+    OFF_GRID = 1 << 8
+    SPIKE = 1 << 9
+    TRUNCATED = 1 << 10
+    UNKNOWN_VERSION = 1 << 11
+    UNKNOWN_KIND = 1 << 12
+    UNKNOWN_SYMBOL = 1 << 13
+    SPREAD_BLOWOUT = 1 << 16
+    STALE = 1 << 17
+    BURST = 1 << 18
+    ONE_SIDED = 1 << 19
+    LOCKED = 1 << 24
+    DELAYED = 1 << 25
+    GAP = 1 << 26
+
+
+REJECTED = 0x0000FFFF
+"""Bits that keep a tick out of the log of good ticks."""
+
+SUSPECT = 0x00FF0000
+"""Bits with which a tick is in the log, and no new risk is taken on it."""
 
 
 def reasons(verdict: int) -> list[str]:
@@ -83,11 +107,14 @@ class TickBatch(NamedTuple):
     wall_ns
         Wall-clock nanoseconds at which the newest record entered the log. For latency figures
         only: no result may depend on it. 0 where it is not known.
+    last
+        True where the symbol's log ends with this batch.
     """
 
     symbol: str
     records: TickArray
     wall_ns: int = 0
+    last: bool = False
 
 
 class FeedBatch(NamedTuple):
@@ -142,14 +169,23 @@ def decode_ticks(value: bytes) -> TickArray:
     return records
 
 
-def event_clock(records: TickArray, grace_ns: int) -> NDArray[np.int64]:
-    """Return how far each record moves its symbol's event time, running maximum.
+def event_clock(records: TickArray, grace_ns: int, lateness_ns: int = 0) -> NDArray[np.int64]:
+    """Return how far each record proves its symbol's event time complete, running maximum.
 
-    A tick moves it to its own ``ts_event_ns``. A heartbeat moves it to ``ts_recv_ns - grace_ns``:
-    the ingest rejects as late what would come before that.
+    A tick proves it up to its own ``ts_event_ns`` less the allowed lateness. A heartbeat proves it
+    up to ``ts_recv_ns`` less the grace: the ingest rejects as late what would come before that.
+
+    Parameters
+    ----------
+    records
+        In log order.
+    grace_ns, lateness_ns
+        As in ``features.quality.QualityConfig``.
     """
     moved = np.where(
-        records["kind"] == Kind.HEARTBEAT, records["ts_recv_ns"] - grace_ns, records["ts_event_ns"]
+        records["kind"] == Kind.HEARTBEAT,
+        records["ts_recv_ns"] - max(grace_ns, lateness_ns),
+        records["ts_event_ns"] - lateness_ns,
     )
     clock: NDArray[np.int64] = np.maximum.accumulate(moved)
     return clock

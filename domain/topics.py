@@ -6,7 +6,7 @@ from zlib import crc32
 
 import msgspec
 
-from domain.bars import Bar
+from domain.bars import Bar, Passed
 from domain.errors import Drop
 from domain.orders import Execution, Order, Position
 from domain.predictions import FeatureVector, Prediction, Signal
@@ -17,6 +17,7 @@ class Topic(StrEnum):
 
     TICKS = "ticks"
     TICKS_REJECTED = "ticks.rejected"
+    TICKS_LATE = "ticks.late"
     BARS = "bars"
     FEATURES = "features"
     PREDICTIONS = "predictions"
@@ -72,13 +73,17 @@ RECORD_TYPES: dict[Topic, type[msgspec.Struct]] = {
     Topic.METRICS: WorkerMetrics,
     Topic.DEAD_LETTER: DeadLetter,
 }
-"""The JSON topics; ``ticks`` and ``ticks.rejected`` carry ``domain.ticks.TICK_DTYPE``."""
+"""The JSON topics; the ``ticks`` topics carry ``domain.ticks.TICK_DTYPE``."""
 
-RECORD_VERSION = 1
-"""Version that every JSON record carries in ``v``."""
+RECORD_VERSIONS = {topic: type_.__struct_defaults__[-1] for topic, type_ in RECORD_TYPES.items()}
+"""Version that the records of a topic carry in ``v``, their last field. Among the bars there is
+`domain.bars.Passed` too."""
 
 _ENCODER = msgspec.json.Encoder()
-_DECODERS = {topic: msgspec.json.Decoder(type_) for topic, type_ in RECORD_TYPES.items()}
+_DECODERS: dict[Topic, msgspec.json.Decoder[msgspec.Struct]] = {
+    topic: msgspec.json.Decoder(Bar | Passed if topic is Topic.BARS else type_)
+    for topic, type_ in RECORD_TYPES.items()
+}
 _R = TypeVar("_R", bound=msgspec.Struct)
 
 
@@ -101,8 +106,9 @@ def decode(topic: Topic, value: bytes) -> msgspec.Struct:
         msg = f"no {topic} record: {error}"
         raise Drop(msg) from error
     version = getattr(record, "v", None)
-    if version != RECORD_VERSION:
-        msg = f"{topic} record version {version}; this reader knows version {RECORD_VERSION}"
+    known = record.__struct_defaults__[-1]
+    if version != known:
+        msg = f"{topic} record version {version}; this reader knows version {known}"
         raise Drop(msg)
     return record
 

@@ -5,54 +5,46 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from domain.bars import TIMEFRAMES, Bar, Timeframe
-from domain.errors import Corrupt
+from domain.bars import BAR_DTYPE, DEFAULT_TIMEFRAMES, BarArray, frame_of, order_of
+from domain.errors import BadUse, Corrupt
+from domain.fx_calendar import sessions
 from domain.instruments import instrument
 from domain.nanos import MINUTE_NS, MS_NS
-from domain.ticks import Kind, TickArray, event_clock
-from features.bar_kernel import (
-    COUNT,
-    OPEN_NS,
-    PRICES,
-    RECV_NS,
-    SPREAD_MAX,
-    SPREAD_SUM,
-    bar_kernel,
-)
+from domain.ticks import TickArray, new_records
+from features.bar_kernel import EDGE_DTYPE, NEXT_CLOSE_NS, OPEN_DTYPE, bar_kernel
 
-STATE_VERSION = 1
+STATE_VERSION = 2
+DECISION_TIMEFRAME = "1m"
 MILLIPIPS_PER_PIP = 1000.0
 
+_CHUNK = 2_000
 
-class Boundary(NamedTuple):
-    """A decision is due: a record passed a minute boundary.
+_NO_BARS = np.empty(0, dtype=BAR_DTYPE)
+_NO_EDGES = np.empty(0, dtype=EDGE_DTYPE)
+_NO_TICKS = new_records(0)
 
-    Attributes
-    ----------
-    ts_event_ns
-        The boundary (the latest, where one record passed several).
-    ts_recv_ns
-        Receive time of the record that passed it.
-    bar
-        The 1 m bar that closed with it, if the minute had ticks.
-    bid, ask
-        Last accepted quote before it; None before the first tick.
-    """
-
-    symbol: str
-    ts_event_ns: int
-    ts_recv_ns: int
-    bar: Bar | None
-    bid: float | None
-    ask: float | None
+EdgeArray = NDArray[np.void]
+"""A structured array of ``features.bar_kernel.EDGE_DTYPE``: decision boundaries."""
 
 
 class BarOut(NamedTuple):
-    """What one batch closed: bars in order of closing, and decision boundaries."""
+    """What one batch closed.
 
-    bars: list[Bar]
-    boundaries: list[Boundary]
+    Attributes
+    ----------
+    bars
+        In order of closing; ``frame`` counts in the timeframes of the config.
+    edges
+        Decision boundaries that were passed; ``bar`` is an index into ``bars``.
+    late
+        Ticks that came too late for every bar: later than the allowed lateness.
+    """
+
+    bars: BarArray
+    edges: EdgeArray
+    late: TickArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +54,57 @@ class BarConfig:
     Attributes
     ----------
     timeframes
-        Which bars to build, shortest first; must hold ``1m``, on which decisions are made.
+        Which bars to build (`domain.bars.frame_of`); must hold ``1m``, on which decisions are made.
     grace_ns
-        As in the tick-quality step: a heartbeat proves event time up to itself less this.
+        As in the tick-quality step: a heartbeat proves event time up to itself less this (>= 0).
+    lateness_ns
+        How long a bar waits for delayed ticks in event time, at most the shortest time bar. Every
+        bar and every decision comes this much later.
+
+    Raises
+    ------
+    BadUse
+        If a bound is broken or a name is no timeframe.
     """
 
-    timeframes: tuple[Timeframe, ...] = ("1s", "1m", "5m", "1h")
+    timeframes: tuple[str, ...] = DEFAULT_TIMEFRAMES
     grace_ns: int = 500 * MS_NS
+    lateness_ns: int = 0
+
+    def __post_init__(self) -> None:
+        frames = [frame_of(name) for name in self.timeframes]
+        if DECISION_TIMEFRAME not in self.timeframes or len(set(frames)) != len(frames):
+            msg = f"timeframes must hold {DECISION_TIMEFRAME}, and none twice: {self.timeframes}"
+            raise BadUse(msg)
+        shortest_ns = min(frame.length_ns for frame in frames if frame.length_ns)
+        if not 0 <= self.lateness_ns <= shortest_ns:
+            msg = (
+                f"lateness_ns must be from 0 to the shortest time bar ({shortest_ns}), "
+                f"not {self.lateness_ns}"
+            )
+            raise BadUse(msg)
+        if self.grace_ns < 0:
+            msg = f"grace_ns must not be below 0: {self.grace_ns}"
+            raise BadUse(msg)
+
+    @property
+    def decision_frame(self) -> int:
+        """Index of the timeframe on which decisions are made."""
+        return self.ordered.index(DECISION_TIMEFRAME)
+
+    @property
+    def ordered(self) -> tuple[str, ...]:
+        """The timeframes as ``frame`` of a bar counts them: short before long."""
+        return tuple(sorted(self.timeframes, key=order_of))
 
     def build(self, symbol: str, resume_state: Mapping[str, Any] | None) -> "BarLogic":
-        """Return the logic for one symbol, anew or as it was."""
+        """Return the logic for one symbol, anew or as it was.
+
+        Raises
+        ------
+        Corrupt
+            If the state is of another version or other timeframes, or not a whole one.
+        """
         return BarLogic(self, symbol, resume_state)
 
 
@@ -82,121 +115,104 @@ class BarLogic:
         self, config: BarConfig, symbol: str, resume_state: Mapping[str, Any] | None
     ) -> None:
         self._config = config
-        self._symbol = symbol
+        self._timeframes = config.ordered
+        self._decision_frame = config.decision_frame
         self._millipips = MILLIPIPS_PER_PIP / instrument(symbol).pip
-        self._lengths = np.array([TIMEFRAMES[t] for t in config.timeframes], dtype=np.int64)
-        self._decision_bar = config.timeframes.index("1m")
-        frames = len(config.timeframes)
-        self._prices = np.zeros((frames, PRICES))
-        self._numbers = np.zeros((frames, 5), dtype=np.int64)
-        self._numbers[:, OPEN_NS] = -1
-        self._clock = np.full(2, -1, dtype=np.int64)
-        self._quote = np.full(2, np.nan)
+        frames = [frame_of(name) for name in self._timeframes]
+        self._lengths = np.array([frame.length_ns for frame in frames], dtype=np.int64)
+        self._ticks = np.array([frame.ticks for frame in frames], dtype=np.int64)
+        pips = np.array([frame.pips for frame in frames], dtype=np.int64)
+        self._ranges = pips * int(MILLIPIPS_PER_PIP)
+        self._bars = np.zeros((len(frames), 2), dtype=OPEN_DTYPE)
+        self._counts = np.zeros(len(frames), dtype=np.int64)
+        self._clock = np.full(6, -1, dtype=np.int64)
+        self._clock[NEXT_CLOSE_NS] = np.iinfo(np.int64).max
+        self._quote = np.full(3, np.nan)
+        self._closes = np.empty(0, dtype=np.int64)
         if resume_state is not None:
             self._restore(resume_state)
 
     def on_records(self, records: TickArray) -> BarOut:
         """Fold records in log order; results do not depend on how they are cut into batches."""
-        most = records.size * len(self._lengths)
-        prices = np.empty((most, PRICES))
-        numbers = np.empty((most, 5), dtype=np.int64)
-        frame = np.empty(most, dtype=np.int64)
-        edges = np.empty((records.size, 2), dtype=np.int64)
-        edge_bar = np.empty(records.size, dtype=np.int64)
-        edge_quote = np.empty((records.size, 2))
-        n_bars, n_edges = bar_kernel(
-            records["kind"] == Kind.HEARTBEAT,
-            event_clock(records, self._config.grace_ns),
-            np.ascontiguousarray(records["ts_recv_ns"]),
-            np.ascontiguousarray(records["bid"]),
-            np.ascontiguousarray(records["ask"]),
+        if records.size <= _CHUNK:
+            return self._fold(records)
+        # In pieces that fit the processor's cache: ten times as fast as 100,000 at once.
+        parts = [self._fold(records[i : i + _CHUNK]) for i in range(0, records.size, _CHUNK)]
+        before = np.cumsum([0, *(part.bars.size for part in parts)])
+        for part, offset in zip(parts, before[:-1].tolist(), strict=True):
+            part.edges["bar"] += np.where(part.edges["bar"] >= 0, offset, 0)
+        bars, edges, late = (np.concatenate(of_kind) for of_kind in zip(*parts, strict=True))
+        return BarOut(bars, edges, late)
+
+    def _fold(self, records: TickArray) -> BarOut:
+        size = records.size
+        frames = len(self._timeframes)
+        # No record opens more than one bar of a timeframe, and no bar closes twice.
+        closed = np.empty((size + 2) * frames, dtype=BAR_DTYPE)
+        edges = np.empty(size, dtype=EDGE_DTYPE)
+        late = np.empty(size, dtype=np.int64)
+        n_closed, n_edges, n_late = bar_kernel(
+            records,
+            max(self._config.grace_ns, self._config.lateness_ns),
+            self._config.lateness_ns,
             self._lengths,
+            self._ticks,
+            self._ranges,
+            self._session_closes(records),
             MINUTE_NS,
-            self._decision_bar,
+            self._decision_frame,
             self._millipips,
-            self._prices,
-            self._numbers,
+            self._bars,
+            self._counts,
             self._clock,
             self._quote,
-            prices,
-            numbers,
-            frame,
+            closed,
             edges,
-            edge_bar,
-            edge_quote,
+            late,
         )
-        bars = [
-            self._bar(p, n, f)
-            for p, n, f in zip(
-                prices[:n_bars].tolist(),
-                numbers[:n_bars].tolist(),
-                frame[:n_bars].tolist(),
-                strict=True,
-            )
-        ]
-        boundaries = [
-            Boundary(
-                self._symbol,
-                ts,
-                recv,
-                bars[at] if at >= 0 else None,
-                None if np.isnan(bid) else bid,
-                None if np.isnan(bid) else ask,
-            )
-            for (ts, recv), at, (bid, ask) in zip(
-                edges[:n_edges].tolist(),
-                edge_bar[:n_edges].tolist(),
-                edge_quote[:n_edges].tolist(),
-                strict=True,
-            )
-        ]
-        return BarOut(bars, boundaries)
+        return BarOut(
+            closed[:n_closed].copy() if n_closed else _NO_BARS,
+            edges[:n_edges].copy() if n_edges else _NO_EDGES,
+            records[late[:n_late]] if n_late else _NO_TICKS,
+        )
+
+    def _session_closes(self, records: TickArray) -> NDArray[np.int64]:
+        if records.size:
+            events = records["ts_event_ns"]
+            first_ns, last_ns = int(events.min()), int(events.max())
+            known = self._closes
+            if not (known.size > 1 and known[0] <= first_ns and last_ns < known[-2]):
+                self._closes = sessions(first_ns, last_ns)[1]
+        return self._closes
 
     def snapshot(self) -> dict[str, Any]:
         """Return the state as a plain versioned mapping of fixed size."""
         return {
             "v": STATE_VERSION,
-            "timeframes": list(self._config.timeframes),
-            "prices": self._prices.tolist(),
-            "numbers": self._numbers.tolist(),
+            "timeframes": list(self._timeframes),
+            "bars": [[list(bar) for bar in slots] for slots in self._bars.tolist()],
+            "counts": self._counts.tolist(),
             "clock": self._clock.tolist(),
             "quote": self._quote.tolist(),
         }
 
     def _restore(self, state: Mapping[str, Any]) -> None:
-        if state["v"] != STATE_VERSION or tuple(state["timeframes"]) != self._config.timeframes:
+        version, names = state.get("v"), state.get("timeframes")
+        if version != STATE_VERSION or names != list(self._timeframes):
             msg = (
-                f"bar state v{state['v']} of {state['timeframes']} does not fit "
-                f"v{STATE_VERSION} of {list(self._config.timeframes)}"
+                f"bar state v{version} of {names} does not fit "
+                f"v{STATE_VERSION} of {list(self._timeframes)}"
             )
             raise Corrupt(msg)
-        self._prices[:] = state["prices"]
-        self._numbers[:] = state["numbers"]
-        self._clock[:] = state["clock"]
-        self._quote[:] = state["quote"]
-
-    def _bar(self, p: list[float], n: list[int], frame: int) -> Bar:
-        count = n[COUNT]
-        # Written out: a starred list would hide from the type checker which price goes where.
-        return Bar(
-            symbol=self._symbol,
-            timeframe=self._config.timeframes[frame],
-            ts_open_ns=n[OPEN_NS],
-            ts_event_ns=n[OPEN_NS] + TIMEFRAMES[self._config.timeframes[frame]],
-            ts_recv_ns=n[RECV_NS],
-            bid_open=p[0],
-            bid_high=p[1],
-            bid_low=p[2],
-            bid_close=p[3],
-            ask_open=p[4],
-            ask_high=p[5],
-            ask_low=p[6],
-            ask_close=p[7],
-            mid_open=p[8],
-            mid_high=p[9],
-            mid_low=p[10],
-            mid_close=p[11],
-            tick_count=count,
-            spread_mean_pips=n[SPREAD_SUM] / (count * MILLIPIPS_PER_PIP),
-            spread_max_pips=n[SPREAD_MAX] / MILLIPIPS_PER_PIP,
-        )
+        try:
+            bars = [[tuple(bar) for bar in slots] for slots in state["bars"]]
+            np.copyto(self._bars, np.array(bars, dtype=OPEN_DTYPE).reshape(self._bars.shape))
+            for name, block in (
+                ("counts", self._counts),
+                ("clock", self._clock),
+                ("quote", self._quote),
+            ):
+                np.copyto(block, np.array(state[name], dtype=block.dtype).reshape(block.shape))
+        except (KeyError, TypeError, ValueError) as error:
+            msg = f"bar state is not a whole one: {error}"
+            raise Corrupt(msg) from error

@@ -1,179 +1,147 @@
-"""Features of one symbol, computed when a 1 m bar closes; see ``features.spec`` for each."""
+"""The local features of one symbol, computed as its 1 m bars close; see ``features.spec``."""
 
-import math
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from domain.bars import Bar
+from domain.bars import BarArray
 from domain.errors import Corrupt
-from domain.fx_calendar import session_open_ns, trade_day_start_ns
+from domain.fx_calendar import floor_day, rolls, sessions
+from domain.instruments import instrument
 from domain.nanos import DAY_NS
-from domain.predictions import FeatureVector
-from features.spec import FEATURES, SCHEMA
+from features.feature_kernel import (
+    AVERAGES,
+    BARS,
+    COLUMNS,
+    PRICES,
+    SERIES,
+    SESSION_NS,
+    WINDOW,
+    feature_kernel,
+)
+from features.spec import LOCAL_FEATURES, SCHEMA
 
-STATE_VERSION = 1
-BPS = 1e4
-_WINDOW = 61
-"""Longest look-back: 60 returns need 61 closes."""
-_WILDER = 14
-_EMA_SPANS = (12, 26, 48)
+STATE_VERSION = 2
+
+WARM_UP = np.array([feature.warm_up_bars for feature in LOCAL_FEATURES], dtype=np.int64)
+"""Bars of the session from which each local feature is ready, in the order of the schema."""
+
+if tuple(feature.name for feature in LOCAL_FEATURES) != COLUMNS:
+    msg = "features.spec and features.feature_kernel do not list the same local features"
+    raise RuntimeError(msg)
+
+
+class LocalRows(NamedTuple):
+    """The local features of a batch of bars.
+
+    Attributes
+    ----------
+    values
+        Shape (n, ``len(LOCAL_FEATURES)``), in the units of the spec; NaN where not warm yet.
+    session_bars
+        Shape (n,): bars that the session of each bar had by then, that bar included (> 0).
+    """
+
+    values: NDArray[np.float64]
+    session_bars: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureConfig:
-    """The feature step has no settings yet: the list itself is its identity."""
+    """The feature step has no settings: the list itself is its identity."""
 
     def build(self, symbol: str, resume_state: Mapping[str, Any] | None) -> "FeatureLogic":
-        """Return the logic for one symbol, anew or as it was."""
+        """Return the logic for one symbol, anew or as it was.
+
+        Raises
+        ------
+        Corrupt
+            If the state is of another version or schema, or not a whole one.
+        """
         return FeatureLogic(symbol, resume_state)
 
 
 class FeatureLogic:
-    """Keeps one session's windows of one symbol: a fixed block of numbers."""
+    """Keeps one session's windows of one symbol: a block of numbers of fixed size."""
 
     def __init__(self, symbol: str, resume_state: Mapping[str, Any] | None) -> None:
-        self._symbol = symbol
-        self._start_session(-1)
+        self._pip = instrument(symbol).pip
+        self._prices = np.zeros(PRICES)
+        self._windows = np.zeros((SERIES, WINDOW - 1))
+        self._averages = np.zeros(AVERAGES)
+        self._session = np.zeros(2, dtype=np.int64)
+        # Days for which the tables of the calendar have been looked up; no state: made again.
+        self._days = (0, 0)
+        self._opens = self._closes = self._rolls = np.empty(0, dtype=np.int64)
         if resume_state is not None:
             self._restore(resume_state)
 
-    def on_bar(self, bar: Bar) -> FeatureVector:
-        """Take in the next closed 1 m bar and return its features, NaN where not yet warm."""
-        # The bar belongs to the session in which it opened: its end may be the weekly close.
-        session = session_open_ns(bar.ts_open_ns) or 0
-        if session != self._session_ns:
-            self._start_session(session)
-        self._take(bar)
-        values = self._values(bar)
-        cold = tuple(
-            None if self._bars < feature.warm_up_bars else value
-            for feature, value in zip(FEATURES, values, strict=True)
+    def on_bars(self, bars: BarArray) -> LocalRows:
+        """Take in the next closed 1 m bars; how they are cut into batches changes no bit.
+
+        Parameters
+        ----------
+        bars
+            Rows of ``domain.bars.BAR_DTYPE`` of this symbol, in order, shape (n,).
+        """
+        out = LocalRows(np.empty((bars.size, len(COLUMNS))), np.empty(bars.size, dtype=np.int64))
+        if bars.size == 0:
+            return out
+        if not (bars.flags.c_contiguous and bars.flags.writeable):
+            # Numba would compile the kernel once more for each other kind of array.
+            bars = bars.copy()
+        self._look_up(int(bars["ts_open_ns"][0]), int(bars["ts_event_ns"][-1]))
+        feature_kernel(
+            bars,
+            self._pip,
+            self._opens,
+            self._closes,
+            self._rolls,
+            WARM_UP,
+            self._prices,
+            self._windows,
+            self._averages,
+            self._session,
+            out.values,
+            out.session_bars,
         )
-        return FeatureVector(
-            symbol=self._symbol,
-            ts_event_ns=bar.ts_event_ns,
-            ts_recv_ns=bar.ts_recv_ns,
-            schema=SCHEMA,
-            values=cold,
-            ready=None not in cold,
-            mid_close=bar.mid_close,
-            spread_mean_pips=bar.spread_mean_pips,
-        )
+        return out
 
     def snapshot(self) -> dict[str, Any]:
-        """Return the state as a plain versioned mapping."""
+        """Return the state as a plain versioned mapping of fixed size."""
         return {
             "v": STATE_VERSION,
             "schema": SCHEMA,
-            "session_ns": self._session_ns,
-            "bars": self._bars,
-            "closes": list(self._closes),
-            "log_ranges": list(self._log_ranges),
-            "spreads": list(self._spreads),
-            "emas": list(self._emas),
-            "wilder": list(self._wilder),
+            "session_ns": int(self._session[SESSION_NS]),
+            "bars": int(self._session[BARS]),
+            "prices": self._prices.tolist(),
+            "windows": self._windows.tolist(),
+            "averages": self._averages.tolist(),
         }
 
     def _restore(self, state: Mapping[str, Any]) -> None:
         if state["v"] != STATE_VERSION or state["schema"] != SCHEMA:
             msg = f"feature state v{state['v']} schema {state['schema']} is not of schema {SCHEMA}"
             raise Corrupt(msg)
-        self._start_session(state["session_ns"])
-        self._bars = state["bars"]
-        self._closes.extend(state["closes"])
-        self._log_ranges.extend(state["log_ranges"])
-        self._spreads.extend(state["spreads"])
-        self._emas = list(state["emas"])
-        self._wilder = list(state["wilder"])
+        try:
+            self._session[:] = (state["session_ns"], state["bars"])
+            for name, block in (
+                ("prices", self._prices),
+                ("windows", self._windows),
+                ("averages", self._averages),
+            ):
+                np.copyto(block, np.array(state[name], dtype=np.float64).reshape(block.shape))
+        except (KeyError, TypeError, ValueError) as error:
+            msg = f"feature state is not a whole one: {error}"
+            raise Corrupt(msg) from error
 
-    def _start_session(self, session_ns: int) -> None:
-        self._session_ns = session_ns
-        self._bars = 0
-        self._closes: deque[float] = deque(maxlen=_WINDOW)
-        self._log_ranges: deque[float] = deque(maxlen=15)
-        self._spreads: deque[float] = deque(maxlen=60)
-        self._emas = [0.0] * len(_EMA_SPANS)
-        # Wilder's averages: gain, loss, true range.
-        self._wilder = [0.0, 0.0, 0.0]
-
-    def _take(self, bar: Bar) -> None:
-        close = bar.mid_close
-        self._bars += 1
-        if self._bars == 1:
-            self._emas = [close] * len(_EMA_SPANS)
-        else:
-            before = self._closes[-1]
-            self._emas = [
-                ema + 2.0 / (span + 1.0) * (close - ema)
-                for ema, span in zip(self._emas, _EMA_SPANS, strict=True)
-            ]
-            change = close - before
-            true_range = max(bar.mid_high, before) - min(bar.mid_low, before)
-            # Wilder: a plain mean of the first 14 changes, then smoothing by 1/14.
-            weight = 1.0 / min(self._bars - 1, _WILDER)
-            moves = (max(change, 0.0), max(-change, 0.0), true_range)
-            self._wilder = [
-                mean + weight * (move - mean)
-                for mean, move in zip(self._wilder, moves, strict=True)
-            ]
-        self._closes.append(close)
-        self._log_ranges.append(math.log(bar.mid_high / bar.mid_low))
-        self._spreads.append(bar.spread_mean_pips)
-
-    def _values(self, bar: Bar) -> tuple[float, ...]:
-        close = bar.mid_close
-        closes = np.array(self._closes)
-        returns = BPS * np.diff(np.log(closes))
-        spreads = np.array(self._spreads)
-        ranges = np.array(self._log_ranges)
-        height = bar.mid_high - bar.mid_low
-        gain, loss, true_range = self._wilder
-        ema_12, ema_26, ema_48 = self._emas
-        angle = math.tau * (bar.ts_event_ns - trade_day_start_ns(bar.ts_event_ns)) / DAY_NS
-        return (
-            _return_over(closes, 1),
-            _return_over(closes, 5),
-            _return_over(closes, 15),
-            _return_over(closes, 60),
-            _deviation(returns[-15:]),
-            _deviation(returns[-60:]),
-            BPS * math.sqrt(float(np.mean(ranges**2)) / (4.0 * math.log(2.0))),
-            BPS * math.log(bar.mid_high / bar.mid_low),
-            (close - bar.mid_low) / height if height > 0.0 else 0.5,
-            BPS * (close / ema_12 - 1.0),
-            BPS * (close / ema_48 - 1.0),
-            BPS * (ema_12 - ema_26) / close,
-            gain / (gain + loss) if gain + loss > 0.0 else 0.5,
-            BPS * true_range / close,
-            _z_score(closes[-20:]),
-            bar.spread_mean_pips,
-            _z_score(spreads),
-            math.log(bar.tick_count),
-            math.sin(angle),
-            math.cos(angle),
-        )
-
-
-def _return_over(closes: np.ndarray[Any, np.dtype[np.float64]], bars: int) -> float:
-    if closes.size <= bars:
-        return math.nan
-    return BPS * math.log(closes[-1] / closes[-1 - bars])
-
-
-def _deviation(values: np.ndarray[Any, np.dtype[np.float64]]) -> float:
-    return float(np.std(values, ddof=1)) if values.size > 1 else math.nan
-
-
-def _z_score(values: np.ndarray[Any, np.dtype[np.float64]]) -> float:
-    """Z-score of the last value; 0 where the others do not differ beyond rounding."""
-    if values.size < 2:
-        return math.nan
-    deviation = float(np.std(values, ddof=1))
-    mean = float(np.mean(values))
-    if deviation <= 1e-12 * max(1.0, abs(mean)):
-        return 0.0
-    return (float(values[-1]) - mean) / deviation
+    def _look_up(self, first_ns: int, last_ns: int) -> None:
+        """Have the calendar around these moments; looked up once a day, not once a bar."""
+        if self._days[0] <= first_ns and last_ns < self._days[1]:
+            return
+        self._days = (floor_day(first_ns), floor_day(last_ns) + DAY_NS)
+        self._opens, self._closes = sessions(*self._days)
+        self._rolls = rolls(*self._days)

@@ -6,22 +6,26 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from domain.errors import Corrupt
-from domain.fx_calendar import sessions
+from domain.instruments import instrument
 from domain.nanos import MS_NS, SECOND_NS
-from domain.ticks import TickArray, heartbeat, new_records, reasons
-from features.quality_kernel import NO_TIME, judge_kernel
+from domain.ticks import TICK_DTYPE, TickArray, heartbeat, new_records
+from features.quality_calendar import CalendarWindow
+from features.quality_kernel import drop_held, judge_kernel
+from features.quality_rules import CHANGE_LEVELS_NS, CHANGE_STEPS, INSTRUMENT, PARAMS
+from features.quality_state import HELD, NO_TIME, RECEIVED, WORDS, QualityState
 
-STATE_VERSION = 1
+MEAN_MOVES_OF_SIGMA = 1.2533
+"""Standard deviation of normal moves in mean absolute moves, sqrt(pi / 2)."""
 
 
 class Judged(NamedTuple):
-    """What became of one batch of raw ticks.
+    """What became of one batch of raw ticks, and of ticks that were held before it.
 
     Attributes
     ----------
     log
-        Accepted ticks and the heartbeats between them, in log order (verdict 0).
+        Accepted ticks and the heartbeats between them, in log order; a verdict has no bit of
+        ``domain.ticks.REJECTED``.
     rejected
         The other ticks, whole, with their verdict bits set.
     """
@@ -46,12 +50,53 @@ class QualityConfig:
         has gone quiet close this much later.
     heartbeat_ns
         One heartbeat per passed multiple of this on the receive clock.
+    lateness_ns
+        A tick may lie this far before the newest accepted one of its symbol (>= 0).
+    gap_ns
+        Time between accepted ticks of a symbol after which the feed counts as interrupted (> 0).
+    learn_ticks
+        Accepted ticks of a symbol before its moves and spreads are compared with anything (> 0).
+    spread_ratio, spread_floor_pips
+        A spread is blown out above this many medians of its minute of the week, if also above the
+        floor (> 1; >= 0).
+    spike_sigmas, spike_floor_pips
+        A move of the mid is a spike above this many robust standard deviations of the moves from
+        tick to tick, if also above the floor (> 0, <= 100; > 0).
+    spike_confirm_ticks
+        Ticks in a row near a new level that make it the level (2 to 16).
+    spike_hold_ns
+        How long a tick waits for that on the receive clock; never longer than the grace (> 0).
+    stale_min_changes
+        Changes of a quote in a part of the day before the age of another is compared (> 0).
+    burst_min_duplicates, burst_z_score
+        Duplicates in a second of the receive clock that are a burst, if also this many standard
+        deviations above their mean rate (> 0).
+    one_sided_ticks
+        Accepted ticks in a row that move one side only, from which on the other is dead (> 0).
     """
 
     symbols: tuple[str, ...]
     future_skew_ns: int = 500 * MS_NS
     grace_ns: int = 500 * MS_NS
     heartbeat_ns: int = SECOND_NS
+    lateness_ns: int = 0
+    gap_ns: int = 60 * SECOND_NS
+    learn_ticks: int = 100
+    spread_ratio: float = 5.0
+    spread_floor_pips: float = 2.0
+    spike_sigmas: float = 20.0
+    spike_floor_pips: float = 5.0
+    spike_confirm_ticks: int = 3
+    spike_hold_ns: int = 400 * MS_NS
+    stale_min_changes: int = 1_000
+    burst_min_duplicates: int = 8
+    burst_z_score: float = 6.0
+    one_sided_ticks: int = 50
+
+    @property
+    def wait_ns(self) -> int:
+        """How far before a heartbeat's time a tick may lie: what it proves ends there."""
+        return max(self.grace_ns, self.lateness_ns)
 
     def build(self, resume_state: Mapping[str, Any] | None) -> "QualityLogic":
         """Return the logic, anew or as it was."""
@@ -63,15 +108,22 @@ class QualityLogic:
 
     def __init__(self, config: QualityConfig, resume_state: Mapping[str, Any] | None) -> None:
         self._config = config
-        self._codes = np.array([s.encode() for s in config.symbols], dtype="S16")
-        self._sorted = np.argsort(self._codes)
-        count = len(config.symbols)
-        self._last_event = np.full(count, NO_TIME, dtype=np.int64)
-        self._last_quote = np.zeros((count, 2))
-        self._clock = np.full(2, NO_TIME, dtype=np.int64)
-        self.counts: dict[str, int] = {"ticks_in": 0, "ticks_accepted": 0}
+        self._instruments = _instruments(config)
+        self._params = _params(config)
+        self._calendar = CalendarWindow()
+        start = int(np.searchsorted(CHANGE_LEVELS_NS, config.gap_ns))
+        self._state = QualityState(
+            config.symbols,
+            config.spike_confirm_ticks - 1,
+            min(start, CHANGE_LEVELS_NS.size - 1) * CHANGE_STEPS,
+        )
         if resume_state is not None:
-            self._restore(resume_state)
+            self._state.restore(resume_state)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Totals by name since the start of the run; see `QualityState.counts`."""
+        return self._state.counts()
 
     def judge(self, ticks: TickArray) -> Judged:
         """Judge one batch; ``ticks`` is not changed.
@@ -79,92 +131,106 @@ class QualityLogic:
         Parameters
         ----------
         ticks
-            Raw ticks in arrival order, symbols all of the config.
+            Raw ticks in arrival order. Whatever stands in them, they are judged.
         """
         count = ticks.size
         if count == 0:
             return Judged(ticks, ticks)
-        place = np.searchsorted(self._codes, ticks["symbol"], sorter=self._sorted)
-        event = np.ascontiguousarray(ticks["ts_event_ns"])
-        verdict = np.zeros(count, dtype=np.uint32)
-        beats = np.empty(count, dtype=np.int64)
-        opens, closes = sessions(int(event.min()), int(event.max()))
-        judge_kernel(
-            self._sorted[place].astype(np.int64),
-            event,
-            np.ascontiguousarray(ticks["ts_recv_ns"]),
-            np.ascontiguousarray(ticks["bid"]),
-            np.ascontiguousarray(ticks["ask"]),
-            self._last_event,
-            self._last_quote,
-            self._clock,
-            opens,
-            closes,
-            self._config.future_skew_ns,
-            self._config.grace_ns,
-            self._config.heartbeat_ns,
-            verdict,
-            beats,
-        )
-        judged = ticks.copy()
-        judged["verdict"] = verdict
-        fit = verdict == 0
-        self._count(verdict[~fit], count)
-        return Judged(self._with_heartbeats(judged, fit, beats), judged[~fit])
+        raw = np.ascontiguousarray(ticks).view(np.int64)
+        if not raw.flags.aligned:
+            raw = raw.copy()
+        # Read-only for all: the kernel is compiled once, whatever array a batch comes in.
+        raw.flags.writeable = False
+        rows = raw.reshape(-1, WORDS)
+        prices = rows.view(np.float64)
+        state, calendar = self._state, self._calendar
+        waiting = int(state.clock[HELD])
+        # At most one heartbeat before each tick.
+        log = np.empty(2 * count + waiting, dtype=TICK_DTYPE)
+        rejected = np.empty(count + waiting, dtype=TICK_DTYPE)
+        log_words = log.view(np.int64).reshape(-1, WORDS)
+        rejected_words = rejected.view(np.int64).reshape(-1, WORDS)
+        row = at_log = at_rejected = 0
+        while True:
+            row, at_log, at_rejected = judge_kernel(
+                rows,
+                prices,
+                row,
+                self._instruments,
+                self._params,
+                calendar.table,
+                calendar.first_ns,
+                calendar.end_ns,
+                state.block,
+                state.profile,
+                state.held,
+                state.clock,
+                state.tally,
+                log_words,
+                rejected_words,
+                at_log,
+                at_rejected,
+            )
+            if row == count:
+                break
+            calendar.cover(int(ticks["ts_event_ns"][row]))
+        # Few ticks are rejected: a copy lets the room for all of them go.
+        return Judged(log[:at_log], rejected[:at_rejected].copy())
+
+    def close(self, ts_recv_ns: int | None = None) -> Judged:
+        """Return what ends a feed: its last heartbeat, and the ticks that wait for no more.
+
+        Parameters
+        ----------
+        ts_recv_ns
+            As in `last_heartbeat`.
+        """
+        state = self._state
+        rejected = new_records(int(state.clock[HELD]))
+        words = rejected.view(np.int64).reshape(-1, WORDS)
+        at = 0
+        for symbol in np.flatnonzero(state.block["held"]).tolist():
+            at = drop_held(symbol, state.block, state.held, state.clock, state.tally, words, at)
+        return Judged(self.last_heartbeat(ts_recv_ns), rejected)
 
     def last_heartbeat(self, ts_recv_ns: int | None = None) -> TickArray:
         """Return the heartbeat that ends a tape: at the receive clock, or at a later given time."""
-        clock = int(self._clock[0])
+        clock = int(self._state.clock[RECEIVED])
         end = clock if ts_recv_ns is None else max(clock, ts_recv_ns)
         return heartbeat(end) if end != NO_TIME else new_records(0)
 
     def snapshot(self) -> dict[str, Any]:
         """Return the state as a plain versioned mapping."""
-        return {
-            "v": STATE_VERSION,
-            "symbols": list(self._config.symbols),
-            "last_event_ns": self._last_event.tolist(),
-            "last_quote": self._last_quote.tolist(),
-            "clock_ns": self._clock.tolist(),
-            "counts": dict(self.counts),
-        }
+        return self._state.to_mapping()
 
-    def _restore(self, state: Mapping[str, Any]) -> None:
-        if state["v"] != STATE_VERSION or tuple(state["symbols"]) != self._config.symbols:
-            msg = (
-                f"tick-quality state v{state['v']} of {state['symbols']} does not fit "
-                f"v{STATE_VERSION} of {list(self._config.symbols)}"
-            )
-            raise Corrupt(msg)
-        self._last_event[:] = state["last_event_ns"]
-        self._last_quote[:] = state["last_quote"]
-        self._clock[:] = state["clock_ns"]
-        self.counts = dict(state["counts"])
 
-    def _count(self, bad: np.ndarray[Any, np.dtype[np.uint32]], total: int) -> None:
-        self.counts["ticks_in"] += total
-        self.counts["ticks_accepted"] += total - bad.size
-        values, times = np.unique(bad, return_counts=True)
-        for bits, n in zip(values.tolist(), times.tolist(), strict=True):
-            # A tick that breaks several rules is counted once, under the first of them, so that
-            # the counts add up to the ticks that came in.
-            name = "rejected." + reasons(bits)[0]
-            self.counts[name] = self.counts.get(name, 0) + n
+def _instruments(config: QualityConfig) -> np.ndarray[Any, np.dtype[np.void]]:
+    table = np.zeros(len(config.symbols), dtype=INSTRUMENT)
+    table["code"] = np.array(config.symbols, dtype="S16").view(np.int64).reshape(-1, 2)
+    for row, symbol in zip(table, config.symbols, strict=True):
+        pair = instrument(symbol)
+        row["scale"] = 10.0**pair.display_precision
+        points = 10.0 ** (pair.display_precision + pair.pip_location)
+        row["spread_floor"] = round(config.spread_floor_pips * points)
+        # Mids are counted in half points.
+        row["spike_floor"] = round(config.spike_floor_pips * points * 2)
+    return table
 
-    @staticmethod
-    def _with_heartbeats(
-        judged: TickArray, fit: np.ndarray[Any, np.dtype[np.bool_]], beats: np.ndarray[Any, Any]
-    ) -> TickArray:
-        due = beats != NO_TIME
-        if not due.any():
-            accepted: TickArray = judged[fit]
-            return accepted
-        # A heartbeat stands before its tick: sort keys 2 i and 2 i + 1.
-        at = np.flatnonzero(due)
-        pulses = np.repeat(heartbeat(0), at.size)
-        pulses["ts_recv_ns"] = beats[at]
-        pulses["ts_event_ns"] = beats[at]
-        kept = np.flatnonzero(fit)
-        order = np.argsort(np.concatenate([2 * at, 2 * kept + 1]), kind="stable")
-        merged: TickArray = np.concatenate([pulses, judged[kept]])[order]
-        return merged
+
+def _params(config: QualityConfig) -> np.ndarray[Any, np.dtype[np.void]]:
+    params = np.zeros(1, dtype=PARAMS)
+    params["skew_ns"] = config.future_skew_ns
+    params["wait_ns"] = config.wait_ns
+    params["heartbeat_ns"] = config.heartbeat_ns
+    params["lateness_ns"] = config.lateness_ns
+    params["gap_ns"] = config.gap_ns
+    params["learn_ticks"] = config.learn_ticks
+    params["spread_percent"] = round(config.spread_ratio * 100)
+    params["spike_factor"] = round(config.spike_sigmas * MEAN_MOVES_OF_SIGMA * 256)
+    params["spike_ticks"] = config.spike_confirm_ticks
+    params["hold_ns"] = min(config.spike_hold_ns, config.grace_ns)
+    params["stale_changes"] = config.stale_min_changes
+    params["burst_duplicates"] = config.burst_min_duplicates
+    params["burst_variances"] = round(config.burst_z_score**2)
+    params["one_sided_ticks"] = config.one_sided_ticks
+    return params

@@ -1,14 +1,12 @@
 """``aifx backtest``: the whole way of a tick fused in one process, without Kafka."""
 
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from config.plan import Plan, SimulatedPlan
 from config.settings import Settings, without_secrets
-from dataflows.context import Context, online_model, paper_config
-from dataflows.execution import LEDGER_FILE, PAPER_FILE
+from dataflows.context import Context, decision_config, paper_config
 from dataflows.fused import BATCH_ROWS, Takers, build_backtest
 from domain.log import LogAddress
 from jobs import feeds, results
@@ -64,27 +62,25 @@ def backtest(
     )
     wall_ns = time.time_ns  # noqa: TID251 - the edge: no stamp is written in a fused run
     context = Context(plan, settings, Quiesce(), Meter("backtest", wall_ns), wall_ns)
+    decisions = decision_config(context)
     collected = Collected()
     takers = Takers(
         judged=collected.judged,
         closed=collected.closed,
-        considered=collected.considered,
         decided=collected.decided,
         happened=collected.happened,
     )
-    with tempfile.TemporaryDirectory(prefix="aifx-backtest-") as folder:
-        ledger = Ledger.open(Path(folder) / LEDGER_FILE)
-        broker = paper_config(settings).open(Path(folder) / PAPER_FILE)
-        try:
-            flow = build_backtest(context, ledger, broker, takers, batch_rows)
-            engine.run(flow, _EPOCH_MS, None)
-        finally:
-            ledger.close()
-            broker.close()
+    # A backtest's books are thrown away: in memory they cost no disk.
+    ledger = Ledger.open(None)
+    broker = paper_config(settings).open(None)
+    try:
+        flow = build_backtest(context, ledger, broker, decisions, takers, batch_rows)
+        engine.run(flow, _EPOCH_MS, None)
+    finally:
+        ledger.close()
+        broker.close()
     inspect(collected)
-    models = {"online": online_model(settings).model_id}
-    if batch_model is not None:
-        models["batch"] = batch_model
+    models = decisions.predictions.deployed()
     if isinstance(choice.feed, SimulatedPlan):
         notes = (feeds.NO_EDGE, *notes)
     return results.from_collected(

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from domain.errors import BadUse
-from domain.instruments import INSTRUMENTS
+from domain.instruments import INSTRUMENTS, MAJOR_SYMBOLS
 from domain.nanos import HOUR_NS, from_ns
 from sources.simulator.calibration import (
     Quotes,
@@ -180,7 +180,7 @@ def _quotes(ticks: dict[str, Quotes], bars: dict[str, Bars]) -> dict[str, Quote]
         else:
             own = factor * rates["EURUSD"].mean() / rates[like].mean() * rates[like]
             quotes[name] = scaled_quote(fitted[like], spread, own, "assumed")
-    return {name: quotes[name] for name in INSTRUMENTS}
+    return {name: quotes[name] for name in MAJOR_SYMBOLS}
 
 
 def _provenance(ticks: dict[str, Quotes], moves: dict[str, HourlyMoves]) -> dict[str, str]:

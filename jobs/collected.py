@@ -1,30 +1,32 @@
 """What a fused run hands over, kept as records until it is counted and hashed."""
 
-import math
 from collections import Counter
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from domain.bars import TIMEFRAMES, Bar
+from domain.bars import BarArray
 from domain.orders import Execution, Order, Position
 from domain.predictions import Signal
 from domain.ticks import Kind, reasons
 from features.quality import Judged
-from models.prediction import ENSEMBLE
-from operators.decide import Closed, Considered, Decided
+from operators.decide import Closed, Decided
 from operators.execute import Happened
 
 ACCOUNT_TOTAL = "*"
 
 
 class EnsembleView(NamedTuple):
-    """The ensemble's probability at one bar close, NaN where it had none, and the mid then."""
+    """The ensemble's probabilities at bar closes of a symbol, NaN where it had none, and the mids.
 
-    ts_ns: int
+    Each shape (n,).
+    """
+
     symbol: str
-    p_up: float
-    mid: float
+    ts_ns: NDArray[np.int64]
+    p_up: NDArray[np.float64]
+    mid: NDArray[np.float64]
 
 
 class Collected:
@@ -33,7 +35,7 @@ class Collected:
     def __init__(self) -> None:
         self.ticks_accepted = 0
         self.ticks_rejected: Counter[str] = Counter()
-        self.bars: list[Bar] = []
+        self.bars: list[tuple[str, BarArray]] = []
         self.signals: list[Signal] = []
         self.views: list[EnsembleView] = []
         self.orders_sent: set[str] = set()
@@ -41,7 +43,6 @@ class Collected:
         self.order_events: list[Order] = []
         self.executions: list[Execution] = []
         self.last_total: Position | None = None
-        self._mids: dict[tuple[str, int], float] = {}
 
     @property
     def fills(self) -> int:
@@ -51,26 +52,22 @@ class Collected:
     def judged(self, item: Judged) -> None:
         """Count accepted and rejected ticks."""
         self.ticks_accepted += int(np.count_nonzero(item.log["kind"] == Kind.TICK))
-        self.ticks_rejected.update(reasons(bits)[0] for bits in item.rejected["verdict"].tolist())
+        if item.rejected.size:
+            verdicts = item.rejected["verdict"].tolist()
+            self.ticks_rejected.update(reasons(bits)[0] for bits in verdicts)
 
     def closed(self, item: Closed) -> None:
         """Keep bars."""
-        self.bars += item.bars
-
-    def considered(self, item: Considered) -> None:
-        """Remember the mid of a bar close for its prediction."""
-        vector = item.vector
-        if vector is not None:
-            self._mids[vector.symbol, vector.ts_event_ns] = vector.mid_close
+        if item.bars.size:
+            self.bars.append((item.symbol, item.bars))
 
     def decided(self, item: Decided) -> None:
-        """Keep the signal, and the ensemble's view."""
-        self.signals.append(item.signal)
-        for prediction in item.predictions:
-            if prediction.model == ENSEMBLE:
-                key = (prediction.symbol, prediction.ts_event_ns)
-                p_up = math.nan if prediction.p_up is None else prediction.p_up
-                self.views.append(EnsembleView(key[1], key[0], p_up, self._mids.pop(key)))
+        """Keep the signals, and the ensemble's views."""
+        self.signals += item.signals
+        bars = item.rows.bars
+        if bars.size:
+            view = (bars["ts_event_ns"], item.views.p_up, bars["mid_close"])
+            self.views.append(EnsembleView(item.symbol, *view))
 
     def happened(self, item: Happened) -> None:
         """Keep orders and fills, and the newest total of the account."""
@@ -86,7 +83,10 @@ class Collected:
         elif record.symbol == ACCOUNT_TOTAL:
             self.last_total = record
 
-    def bars_by_timeframe(self) -> dict[str, int]:
-        """Return the number of bars by timeframe, shortest first, every timeframe named."""
-        found = Counter(bar.timeframe for bar in self.bars)
-        return {name: found[name] for name in TIMEFRAMES}
+    def bars_by_timeframe(self, timeframes: tuple[str, ...]) -> dict[str, int]:
+        """Return the number of bars by timeframe, as ``frame`` of a row counts them."""
+        counts = sum(
+            (np.bincount(rows["frame"], minlength=len(timeframes)) for _, rows in self.bars),
+            np.zeros(len(timeframes), dtype=np.int64),
+        )
+        return dict(zip(timeframes, counts.tolist(), strict=True))

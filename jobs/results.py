@@ -9,7 +9,8 @@ from clickhouse_connect.driver.client import Client
 from clickhouse import datasets, results
 from config.plan import Plan
 from config.settings import Settings
-from domain.canonical import bar_columns, bars_sha256, signal_columns, signals_sha256
+from dataflows.context import bar_config
+from domain.canonical import bars_sha256, row_columns, signal_columns, signals_sha256
 from jobs.collected import Collected
 from jobs.report import AccuracyFigures, Hop, PnlDetail, Report, accuracy_figures
 from models.prediction import ENSEMBLE
@@ -61,7 +62,7 @@ def from_store(
         ticks_in=ticks_in,
         ticks_archived=rows["ticks"],
         ticks_rejected=results.rejected_by_reason(client, plan.run),
-        bars=results.bars_by_timeframe(client, plan.run),
+        bars=results.bars_by_timeframe(client, plan.run, settings.bars.timeframes),
         signals=rows["signals"],
         orders=results.orders_sent(client, plan.run),
         orders_denied=results.orders_denied(client, plan.run),
@@ -99,6 +100,7 @@ def from_collected(
 ) -> Report:
     """Compute the same figures from what a fused run handed over."""
     execution = settings.execution
+    timeframes = bar_config(settings).ordered
     mark = collected.last_total
     detail = (
         None
@@ -119,7 +121,7 @@ def from_collected(
         ticks_in=collected.ticks_accepted + sum(collected.ticks_rejected.values()),
         ticks_archived=collected.ticks_accepted,
         ticks_rejected=dict(sorted(collected.ticks_rejected.items())),
-        bars=collected.bars_by_timeframe(),
+        bars=collected.bars_by_timeframe(timeframes),
         signals=len(collected.signals),
         orders=len(collected.orders_sent),
         orders_denied=dict(sorted(collected.orders_denied.items())),
@@ -131,7 +133,7 @@ def from_collected(
         rows={},
         replayed=0,
         sha256={
-            "bars": bars_sha256(bar_columns(collected.bars)),
+            "bars": bars_sha256(row_columns(collected.bars, timeframes)),
             "signals": signals_sha256(signal_columns(collected.signals)),
         },
         wall_s=wall_s,
@@ -150,12 +152,16 @@ def _total(detail: PnlDetail | None) -> float | None:
 
 
 def _accuracy(collected: Collected, settings: Settings) -> AccuracyFigures:
-    views = sorted(collected.views)
+    views = collected.views
+    ts_ns = np.concatenate([np.empty(0, dtype=np.int64), *(view.ts_ns for view in views)])
+    names = np.array([view.symbol for view in views], dtype=object)
+    symbol = np.repeat(names, [view.ts_ns.size for view in views])
+    order = np.lexsort((symbol.astype(str), ts_ns))
     return accuracy_figures(
-        np.array([v.ts_ns for v in views], dtype=np.int64),
-        np.array([v.symbol for v in views], dtype=object),
-        np.array([v.p_up for v in views], dtype=np.float64),
-        np.array([v.mid for v in views], dtype=np.float64),
+        ts_ns[order],
+        symbol[order],
+        np.concatenate([np.empty(0), *(view.p_up for view in views)])[order],
+        np.concatenate([np.empty(0), *(view.mid for view in views)])[order],
         settings.models.horizon_ms * 1_000_000,
         settings.models.label_tolerance_ms * 1_000_000,
     )

@@ -20,9 +20,9 @@ from clickhouse.connection import without_password
 from clickhouse.migrate import connect, migrate
 from clickhouse.runs import record_run
 from config import plan as plans
-from config.plan import Plan, SimulatedPlan
+from config.plan import Plan, SimulatedPlan, worker_names
 from config.settings import ENV_PREFIX, Settings, without_secrets
-from dataflows.context import online_model
+from dataflows.context import deployed_models
 from domain.errors import BadUse, Halt
 from domain.log import LogAddress
 from domain.topics import Topic
@@ -114,7 +114,8 @@ def run(options: RunOptions, settings: Settings, console: Console) -> Report:
             server.start()
             stack.callback(server.stop)
             console.print(f"dashboard: {server.url}")
-        workers = Workers(Path(plan.run_dir), _environment(settings))
+        names = worker_names(_trading_processes(plan, settings))
+        workers = Workers(Path(plan.run_dir), _environment(settings), names)
         outcome = _play(plan, options, workers, view, stop, console, embedded=embedded)
         report = _report(plan, options, settings, outcome, notes, time.monotonic() - started)
         view.set_status("finished" if outcome.status == "finished" else "stopped")
@@ -183,6 +184,14 @@ def _plan(
     return fresh, False
 
 
+def _trading_processes(plan: Plan, settings: Settings) -> int:
+    count, partitions = settings.engine.trading_processes, plan.address.partitions
+    if count > partitions:
+        msg = f"engine.trading_processes is {count}, and the log has {partitions} partitions"
+        raise BadUse(msg)
+    return count
+
+
 def _with(plan: Plan, *, partitions: int) -> Plan:
     address = plan.address._replace(partitions=partitions)
     changed: Plan = msgspec.structs.replace(plan, address=address)
@@ -236,17 +245,13 @@ def _announce(
         symbols=plan.feed.symbols,
         kafka=kafka_jobs.EMBEDDED if embedded else plan.address.bootstrap,
         clickhouse="server" if settings.clickhouse.dsn.get_secret_value() else "chDB",
-        models=[f"{role} {name[:12]}" for role, name in _models(plan, settings).items()],
+        models=[
+            f"{role} {name[:12]}"
+            for role, name in deployed_models(settings, plan.batch_model).items()
+        ],
         notes=notes,
     )
     view.set_status("starting")
-
-
-def _models(plan: Plan, settings: Settings) -> dict[str, str]:
-    models = {"online": online_model(settings).model_id}
-    if plan.batch_model is not None:
-        models["batch"] = plan.batch_model
-    return models
 
 
 @contextmanager
@@ -329,7 +334,7 @@ def _report(
             settings,
             feed=options.choice.words,
             status=outcome.status,
-            models=_models(plan, settings),
+            models=deployed_models(settings, plan.batch_model),
             notes=notes,
             ticks_in=outcome.watcher.counter("ingest", "ticks_in"),
             latency_ms=outcome.watcher.latency_ms(),

@@ -16,11 +16,12 @@ from config.plan import Plan
 from config.settings import Settings
 from dataflows.context import Context, label_rule
 from dataflows.fused import build_history
-from domain.bars import Bar
+from domain.bars import Bar, records_of
 from domain.errors import BadUse
 from domain.log import LogAddress
 from domain.predictions import FeatureVector
 from domain.topics import Topic
+from features.minute_rows import vectors_of
 from features.spec import FEATURE_NAMES, SCHEMA
 from models.artefact import Artefact
 from models.promotion import promote
@@ -51,19 +52,19 @@ def load_history(client: Client, plan: Plan, settings: Settings, say: Say) -> No
     if results.counts(client, plan.run)["features"]:
         return
     bars: list[Bar] = []
+    timeframes = ("1m",)
     vectors: list[FeatureVector] = []
 
     def take_bars(item: Closed) -> None:
-        bars.extend(item.bars)
+        bars.extend(records_of(item.symbol, timeframes, item.bars))
 
     def take(item: Considered) -> None:
-        if item.vector is not None:
-            vectors.append(item.vector)
+        vectors.extend(vectors_of(item.symbol, item.joined.rows))
 
     clock = time.time_ns  # noqa: TID251 - the edge: nothing in a history run reads it
     context = Context(plan, settings, Quiesce(), Meter("history", clock), clock)
     started = time.monotonic()
-    engine.run(build_history(context, take_bars, take), _EPOCH_MS, None)
+    engine.run(build_history(context, timeframes, take_bars, take), _EPOCH_MS, None)
     for topic, records in ((Topic.BARS, bars), (Topic.FEATURES, vectors)):
         if records:
             batch = ArchiveBatch(topic, 0, 0, len(records) - 1, records)

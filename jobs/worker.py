@@ -14,7 +14,7 @@ from pathlib import Path
 from bytewax.dataflow import Dataflow
 
 from config import plan as plans
-from config.plan import READS, WRITES, Plan
+from config.plan import READS, READS_WHOLE, WRITES, Plan, share_of
 from config.settings import Settings, settings_of
 from domain.errors import AifxError, Corrupt
 from operators import engine
@@ -45,13 +45,15 @@ def main(name: str, run_dir: Path, parent: int) -> int:
     return 0
 
 
-def _run(name: str, plan: Plan, quiesce: Quiesce) -> None:
+def _run(worker: str, plan: Plan, quiesce: Quiesce) -> None:
     # A dataflow imports what it needs and no more: the archive has no use for models.
     from dataflows.context import Context
 
     settings = settings_of(plan.settings)
-    meter = Meter(name, time.time_ns)  # noqa: TID251 - the edge: metrics are about the machine
-    context = Context(plan, settings, quiesce, meter, time.time_ns)  # noqa: TID251 - the edge
+    name, share = share_of(worker, settings.engine.trading_processes)
+    meter = Meter(worker, time.time_ns)  # noqa: TID251 - the edge: metrics are about the machine
+    clock = time.time_ns  # noqa: TID251 - the edge
+    context = Context(plan, settings, quiesce, meter, clock, share)
     control: FlowControl | None = None
     epoch_ms = settings.engine.epoch_ms
     flow: Dataflow
@@ -59,10 +61,13 @@ def _run(name: str, plan: Plan, quiesce: Quiesce) -> None:
         case "ingest":
             from dataflows import ingest
 
-            readers = {plan.group(reader): topics for reader, topics in READS.items()}
+            readers = {
+                plan.group(reader): topics + READS_WHOLE.get(reader, ())
+                for reader, topics in READS.items()
+            }
             control = FlowControl(plan.address, readers)
             control.start()
-            flow = ingest.build(context, control.may_go_on)
+            flow = ingest.build(context, control.may_go_on, control.gave)
         case "trading":
             from dataflows import trading
 
@@ -80,11 +85,11 @@ def _run(name: str, plan: Plan, quiesce: Quiesce) -> None:
             msg = f"no dataflow is called {name}"
             raise Corrupt(msg)
     with MetricsPublisher(plan.address, meter.report):
-        engine.run(flow, epoch_ms, Path(plan.run_dir) / "recovery" / name)
+        engine.run(flow, epoch_ms, Path(plan.run_dir) / "recovery" / worker)
     if control is not None:
         control.stop()
     if not quiesce.stopping:
-        end_topics(plan.address, WRITES[name])
+        end_topics(plan.address, WRITES[name], context.partitions)
 
 
 def store_dsn(plan: Plan, settings: Settings) -> str:

@@ -7,7 +7,6 @@ import sys
 import time
 from pathlib import Path
 
-from config.plan import WORKERS
 from domain.errors import Halt
 
 ERROR_PREFIX = "error: "
@@ -19,7 +18,7 @@ _KILL_AFTER_S = 30.0
 
 
 class Workers:
-    """One process per dataflow.
+    """The processes of the dataflows.
 
     Parameters
     ----------
@@ -27,10 +26,13 @@ class Workers:
         Folder of the run; logs go to its ``logs`` folder.
     environment
         Environment of the processes: secrets travel here, not on disk.
+    names
+        Every process, in the order in which ticks pass them (`config.plan.worker_names`).
     """
 
-    def __init__(self, run_dir: Path, environment: dict[str, str]) -> None:
+    def __init__(self, run_dir: Path, environment: dict[str, str], names: tuple[str, ...]) -> None:
         self._run_dir = run_dir
+        self._names = names
         self._environment = environment
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -47,7 +49,7 @@ class Workers:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def _start_all(self, logs: Path) -> None:
-        for name in reversed(WORKERS):
+        for name in reversed(self._names):
             with (logs / f"{name}.log").open("ab") as log:
                 self._processes[name] = subprocess.Popen(  # noqa: S603 - our own module
                     [

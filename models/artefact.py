@@ -97,7 +97,7 @@ class Artefact:
 
 
 class Session:
-    """An ONNX model that answers one row: input (1, n) float32, last output (1, 2) probabilities.
+    """An ONNX model: input (1 or any, n) float32, last output (rows, 2) probabilities.
 
     One thread, since the unit of scale is the process, and a second thread costs more than a row.
 
@@ -118,6 +118,8 @@ class Session:
             )
             (entry,) = self._session.get_inputs()
             self.n_features = int(entry.shape[1])
+            # A graph whose first dimension is free takes a whole batch.
+            self._one_row = entry.shape[0] == 1
             self._input = entry.name
             self._outputs = [self._session.get_outputs()[-1].name]
             self.probability(np.zeros(self.n_features))
@@ -127,8 +129,18 @@ class Session:
 
     def probability(self, x: NDArray[np.float64]) -> float:
         """Return the probability of class 1 for a vector of shape (n_features,)."""
-        row = x.astype(np.float32).reshape(1, -1)
-        return float(self._session.run(self._outputs, {self._input: row})[0][0, 1])
+        return float(self.probabilities(x.reshape(1, -1))[0])
+
+    def probabilities(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the probability of class 1 for each row of an array of shape (n, n_features)."""
+        rows = x.astype(np.float32)
+        if self._one_row:
+            answers = [self._session.run(self._outputs, {self._input: r[None]})[0] for r in rows]
+            found = np.concatenate(answers) if answers else np.empty((0, 2), dtype=np.float32)
+        else:
+            found = self._session.run(self._outputs, {self._input: rows})[0]
+        columns: NDArray[np.float64] = found[:, 1].astype(np.float64)
+        return columns
 
 
 def sha256(raw: bytes) -> str:

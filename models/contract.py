@@ -64,6 +64,13 @@ class Model(Protocol):
         """
 
 
+class BatchModel(Model, Protocol):
+    """A model without memory, that takes many rows at once."""
+
+    def predict_rows(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return `predict` of each row of an array of shape (n, n_features); NaN for None."""
+
+
 class OnlineModel(Model, Protocol):
     """A model that learns from labels as their horizon passes."""
 
@@ -113,6 +120,15 @@ def usable(x: Features, n_features: int) -> bool:
         raise BadUse(msg)
     # One comparison for NaN (never less or equal), infinity and float32 overflow.
     return bool(np.abs(x).max() <= FEATURE_LIMIT)
+
+
+def usable_rows(x: NDArray[np.float64], n_features: int) -> NDArray[np.bool_]:
+    """Say of each row whether it can be given to a model; see `usable`."""
+    if x.ndim != 2 or x.shape[1] != n_features:
+        msg = f"rows of shape {x.shape} were given to a model of {n_features} features"
+        raise BadUse(msg)
+    fit: NDArray[np.bool_] = np.abs(x).max(axis=1, initial=0.0) <= FEATURE_LIMIT
+    return fit
 
 
 @contextmanager

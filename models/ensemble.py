@@ -8,8 +8,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from domain.errors import BadUse
 from domain.ids import digest
+
+Answers = NDArray[np.float64]
+"""Probabilities at some bars, shape (n,); NaN: none."""
 
 
 def _halves() -> dict[str, float]:
@@ -70,16 +76,23 @@ class Ensemble:
         parts = [part for role, w in weights.items() for part in (role, deployed[role], repr(w))]
         self.model_id = digest("ensemble", *parts)
 
-    def combine(self, answers: Mapping[str, float | None]) -> float | None:
-        """Return the mean of the answers by role in [0, 1]; None unless every model has answered.
+    def combine(self, answers: Mapping[str, Answers]) -> Answers:
+        """Return the means of the answers by role, each in [0, 1].
 
-        Answers of roles that are not deployed are not read.
+        Parameters
+        ----------
+        answers
+            Probabilities of each role at the same bars, shape (n,); NaN where it has none. Answers
+            of roles that are not deployed are not read.
+
+        Returns
+        -------
+        Answers
+            Shape (n,); NaN unless every deployed model has answered.
         """
-        mean = 0.0
+        mean: Answers | float = 0.0
         for role, weight in self.weights.items():
-            p_up = answers.get(role)
-            if p_up is None or not 0.0 <= p_up <= 1.0:
-                return None
-            mean += weight * p_up
+            p_up = answers[role]
+            mean = mean + weight * np.where((p_up >= 0.0) & (p_up <= 1.0), p_up, np.nan)
         # Weights that sum to 1 + 1 ulp must not give a probability above 1.
-        return min(1.0, mean)
+        return np.minimum(mean, 1.0)

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from domain.errors import BadUse, Corrupt
-from domain.predictions import FeatureVector, Prediction
-from models.contract import Model
-from models.ensemble import EnsembleConfig
+from domain.predictions import Prediction
+from models.contract import BatchModel
+from models.ensemble import Answers, EnsembleConfig
 from models.labels import DelayedLabels
 from models.online import OnlineLogistic
 
@@ -20,22 +21,48 @@ STATE_VERSION = 1
 ENSEMBLE = "ensemble"
 
 
-class View(NamedTuple):
-    """What the models think at one bar close.
+class Asked(NamedTuple):
+    """Some closed bars of one symbol, in order.
 
     Attributes
     ----------
-    predictions
-        One of each model and one of the ensemble.
-    p_up
-        The ensemble's probability, or None where it has no view.
-    reason
-        Why it has none; empty otherwise.
+    ts_ns, mid
+        Close of each bar and the mid then, shape (n,).
+    x
+        Feature values in the order of the schema, shape (n, n_features).
+    ready
+        Where every feature is warm, shape (n,).
     """
 
-    predictions: list[Prediction]
-    p_up: float | None
-    reason: str
+    ts_ns: NDArray[np.int64]
+    mid: NDArray[np.float64]
+    x: NDArray[np.float64]
+    ready: NDArray[np.bool_]
+
+
+class Views(NamedTuple):
+    """What the models think at some bar closes.
+
+    Attributes
+    ----------
+    answers
+        Probability of a higher mid by role, shape (n,) each, NaN where there is none. The last
+        role is the ensemble.
+    ready
+        Where the features were warm: what is missing there is the model's fault.
+    """
+
+    answers: dict[str, Answers]
+    ready: NDArray[np.bool_]
+
+    @property
+    def p_up(self) -> Answers:
+        """The ensemble's probabilities."""
+        return self.answers[ENSEMBLE]
+
+    def why_not(self, row: int) -> str:
+        """Say why a row has no answer."""
+        return "model_not_ready" if self.ready[row] else "features_not_ready"
 
 
 @dataclass(frozen=True)
@@ -44,8 +71,10 @@ class PredictionConfig:
 
     Attributes
     ----------
+    labels
+        When the answer to a bar is known.
     online
-        The model that learns on the stream, one instance per symbol.
+        The model that learns on the stream, one instance per symbol; None where none is deployed.
     batch
         The promoted artefact, shared by all symbols; None where none is deployed.
     ensemble
@@ -58,14 +87,19 @@ class PredictionConfig:
         mean anything.
     """
 
-    online: OnlineLogistic
-    batch: Model | None
+    labels: DelayedLabels
+    online: OnlineLogistic | None
+    batch: BatchModel | None
     ensemble: EnsembleConfig
 
     def __post_init__(self) -> None:
+        if self.online is not None and self.online.labels != self.labels:
+            msg = f"the online model learns from {self.online.labels}, the run has {self.labels}"
+            raise BadUse(msg)
         if self.batch is None:
             return
-        ours = (self.online.feature_schema, self.labels.horizon_ns)
+        schema = self.batch.feature_schema if self.online is None else self.online.feature_schema
+        ours = (schema, self.labels.horizon_ns)
         theirs = (self.batch.feature_schema, self.batch.horizon_ns)
         if ours != theirs:
             msg = (
@@ -75,18 +109,15 @@ class PredictionConfig:
             raise BadUse(msg)
 
     @property
-    def labels(self) -> DelayedLabels:
-        """When the answer to a bar is known."""
-        return self.online.labels
-
-    @property
     def model_id(self) -> str:
         """Identity of the ensemble of what is deployed."""
         return self.ensemble.build(self.deployed()).model_id
 
     def deployed(self) -> dict[str, str]:
         """Return the model id of every deployed role."""
-        roles = {"online": self.online.model_id}
+        roles: dict[str, str] = {}
+        if self.online is not None:
+            roles["online"] = self.online.model_id
         if self.batch is not None:
             roles["batch"] = self.batch.model_id
         return roles
@@ -104,69 +135,90 @@ class PredictionLogic:
         if state["v"] != STATE_VERSION:
             msg = f"prediction state v{state['v']}; this code knows v{STATE_VERSION}"
             raise Corrupt(msg)
-        self._config = config
-        self._online = config.online.build(state["online"])
-        self._labels = config.labels.build(state["labels"])
-        self._ensemble = config.ensemble.build(config.deployed())
-        self._models: list[Model] = [self._online]
-        if config.batch is not None:
-            self._models.append(config.batch)
-
-    def on_vector(self, vector: FeatureVector) -> View:
-        """Learn what this bar answers, then predict from its features.
-
-        Raises
-        ------
-        Corrupt
-            If the vector is of another feature schema than the models.
-        """
-        if vector.schema != self._config.online.feature_schema:
-            msg = f"a vector of schema {vector.schema} came to models of another"
+        online = config.online
+        if resume_state is not None and (state["online"] is None) != (online is None):
+            had, has = ("no" if one is None else "an" for one in (state["online"], online))
+            msg = f"the snapshot belongs to config with {had} online model, not with {has}"
             raise Corrupt(msg)
-        x = np.array([np.nan if v is None else v for v in vector.values], dtype=np.float64)
-        known = self._labels.on_bar(
-            vector.ts_event_ns, vector.mid_close, x if vector.ready else None
-        )
-        for example in known:
-            if example.y is not None:
-                self._online.learn(example.x, example.y)
-        answers: dict[str, float | None] = {}
-        predictions: list[Prediction] = []
-        for model in self._models:
-            p_up = model.predict(x) if vector.ready else None
-            reason = "" if p_up is not None else self._why_not(vector)
-            answers[model.role] = p_up
-            predictions.append(self._prediction(vector, model.role, model.model_id, p_up, reason))
-        combined = self._ensemble.combine(answers)
-        reason = "" if combined is not None else self._why_not(vector)
-        predictions.append(
-            self._prediction(vector, ENSEMBLE, self._ensemble.model_id, combined, reason)
-        )
-        return View(predictions, combined, reason)
+        self._batch = config.batch
+        self._online = None if online is None else online.build(state["online"])
+        self._labels = None if online is None else config.labels.build(state["labels"])
+        self._ensemble = config.ensemble.build(config.deployed())
+
+    def on_rows(self, asked: Asked) -> Views:
+        """Go through bars in order: learn what each answers, then predict from its features."""
+        answers: dict[str, Answers] = {}
+        if self._online is not None:
+            answers["online"] = self._learn_and_ask(asked)
+        if self._batch is not None:
+            p_up = np.full(asked.ts_ns.size, np.nan)
+            if asked.ready.any():
+                p_up[asked.ready] = self._batch.predict_rows(asked.x[asked.ready])
+            answers["batch"] = p_up
+        answers[ENSEMBLE] = self._ensemble.combine(answers)
+        return Views(answers, asked.ready)
 
     def snapshot(self) -> dict[str, Any]:
         """Return the state as a plain versioned mapping."""
         return {
             "v": STATE_VERSION,
-            "online": self._online.snapshot(),
-            "labels": self._labels.snapshot(),
+            "online": None if self._online is None else self._online.snapshot(),
+            "labels": None if self._labels is None else self._labels.snapshot(),
         }
 
-    def _prediction(
-        self, vector: FeatureVector, role: str, model_id: str, p_up: float | None, reason: str
-    ) -> Prediction:
-        return Prediction(
-            symbol=vector.symbol,
-            ts_event_ns=vector.ts_event_ns,
-            ts_recv_ns=vector.ts_recv_ns,
-            model=role,
-            model_id=model_id,
-            horizon_ns=self._config.labels.horizon_ns,
-            p_up=p_up,
-            ready=p_up is not None,
-            reason=reason,
-        )
+    def _learn_and_ask(self, asked: Asked) -> Answers:
+        p_up = np.full(asked.ts_ns.size, np.nan)
+        if self._online is None or self._labels is None:
+            return p_up
+        moments = zip(asked.ts_ns.tolist(), asked.mid.tolist(), asked.ready.tolist(), strict=True)
+        for row, (ts_ns, mid, ready) in enumerate(moments):
+            x = asked.x[row] if ready else None
+            for example in self._labels.on_bar(ts_ns, mid, x):
+                if example.y is not None:
+                    self._online.learn(example.x, example.y)
+            answer = None if x is None else self._online.predict(x)
+            if answer is not None:
+                p_up[row] = answer
+        return p_up
 
-    @staticmethod
-    def _why_not(vector: FeatureVector) -> str:
-        return "model_not_ready" if vector.ready else "features_not_ready"
+
+def predictions_of(
+    symbol: str,
+    times_ns: tuple[list[int], list[int]],
+    horizon_ns: int,
+    model_ids: Mapping[str, str],
+    views: Views,
+) -> list[Prediction]:
+    """Return views as records for the log: bar by bar, one of each model and one of the ensemble.
+
+    Parameters
+    ----------
+    symbol, horizon_ns
+        Of all records.
+    times_ns
+        Event and receive times of the bars.
+    model_ids
+        Identity of each role.
+    views
+        Of these bars.
+    """
+    roles = [(role, model_ids[role], p_up.tolist()) for role, p_up in views.answers.items()]
+    records: list[Prediction] = []
+    for row, (ts_event, ts_recv) in enumerate(zip(*times_ns, strict=True)):
+        for role, model_id, answers in roles:
+            p_up = answers[row]
+            ready = p_up == p_up
+            records.append(
+                Prediction(
+                    symbol=symbol,
+                    ts_event_ns=ts_event,
+                    ts_recv_ns=ts_recv,
+                    model=role,
+                    model_id=model_id,
+                    horizon_ns=horizon_ns,
+                    p_up=p_up if ready else None,
+                    ready=ready,
+                    reason="" if ready else views.why_not(row),
+                )
+            )
+    return records

@@ -1,42 +1,82 @@
-"""The keyed steps of the trading dataflow: bars, features, decisions of one symbol."""
+"""The keyed steps of the trading dataflow: bars, features, panel, join, decisions."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from domain.bars import Bar
-from domain.predictions import FeatureVector, Prediction, Signal
-from domain.ticks import TickBatch
-from features.bars import BarConfig, Boundary
+import numpy as np
+
+from domain.bars import FOR_EVER, BarArray
+from domain.predictions import Prediction, Signal
+from domain.ticks import TickArray, TickBatch
+from features.bars import BarConfig, EdgeArray
 from features.minute_features import FeatureConfig
-from models.prediction import PredictionConfig
+from features.minute_rows import FeatureRows, JoinConfig, JoinedRows, LocalRows, PanelSlice
+from features.panel import PanelConfig, PanelInput, PanelRows
+from models.prediction import ENSEMBLE, Asked, PredictionConfig, Views, predictions_of
 from trading.signals import SignalConfig
+
+PANEL_KEY = "panel"
 
 
 class Closed(NamedTuple):
-    """What a batch of ticks closed; ``wall_ns`` is when its newest tick entered the log."""
+    """What a batch of ticks closed.
+
+    Attributes
+    ----------
+    symbol
+        Of everything here.
+    bars, edges, late
+        See `features.bars.BarOut`.
+    wall_ns
+        When its newest tick entered the log; for latency figures only.
+    last
+        True where the symbol's log ends with it.
+    """
 
     symbol: str
-    bars: list[Bar]
-    boundaries: list[Boundary]
+    bars: BarArray
+    edges: EdgeArray
+    late: TickArray
     wall_ns: int
+    last: bool = False
+
+
+class ForSymbol(NamedTuple):
+    """News for the join of one symbol: its own rows, or the others' minutes."""
+
+    symbol: str
+    item: LocalRows | PanelSlice
 
 
 class Considered(NamedTuple):
-    """A boundary with the features of the bar that closed with it, if one did."""
+    """Boundaries with the features of the bars that closed with them."""
 
     symbol: str
-    boundary: Boundary
-    vector: FeatureVector | None
-    wall_ns: int
+    joined: JoinedRows
 
 
 class Decided(NamedTuple):
-    """The decision at a boundary and the predictions behind it."""
+    """The decisions at some boundaries, and the views behind them.
+
+    Attributes
+    ----------
+    symbol
+        Of everything here.
+    rows
+        Features of the 1 m bars that had closed.
+    views
+        The models' answers to them.
+    signals
+        One for each boundary.
+    wall_ns
+        When the newest tick behind it entered the log; for latency figures only.
+    """
 
     symbol: str
-    predictions: list[Prediction]
-    signal: Signal
+    rows: FeatureRows
+    views: Views
+    signals: list[Signal]
     wall_ns: int
 
 
@@ -51,8 +91,8 @@ class BarStep:
         """Fold batches; emit only where something closed."""
         for batch in values:
             out = self._logic.on_records(batch.records)
-            if out.bars or out.boundaries:
-                yield Closed(self._symbol, out.bars, out.boundaries, batch.wall_ns)
+            if out.bars.size or out.edges.size or out.late.size or batch.last:
+                yield Closed(self._symbol, *out, batch.wall_ns, batch.last)
 
     def snapshot(self) -> Mapping[str, Any]:
         """Return the state of the bars."""
@@ -60,22 +100,83 @@ class BarStep:
 
 
 class FeatureStep:
-    """Boundaries to features."""
+    """Closed 1 m bars to the features that a symbol knows by itself."""
 
-    def __init__(self, config: FeatureConfig, symbol: str, state: Mapping[str, Any] | None) -> None:
+    def __init__(
+        self,
+        config: FeatureConfig,
+        decision_frame: int,
+        symbol: str,
+        state: Mapping[str, Any] | None,
+    ) -> None:
         self._symbol = symbol
+        self._frame = decision_frame
         self._logic = config.build(symbol, state)
 
-    def on_batch(self, values: list[Closed]) -> Iterable[Considered]:
-        """Compute the features of each closed 1 m bar."""
+    def on_batch(self, values: list[Closed]) -> Iterable[ForSymbol]:
+        """Compute the local features of each closed 1 m bar."""
         for closed in values:
-            for boundary in closed.boundaries:
-                bar = boundary.bar
-                vector = None if bar is None else self._logic.on_bar(bar)
-                yield Considered(self._symbol, boundary, vector, closed.wall_ns)
+            if not closed.edges.size:
+                continue
+            minute = closed.bars["frame"] == self._frame
+            bars = closed.bars[minute]
+            edges = closed.edges.copy()
+            place = np.cumsum(minute) - 1
+            has_bar = edges["bar"] >= 0
+            edges["bar"][has_bar] = place[edges["bar"][has_bar]]
+            rows = LocalRows(bars, *self._logic.on_bars(bars), edges, closed.wall_ns)
+            yield ForSymbol(self._symbol, rows)
 
     def snapshot(self) -> Mapping[str, Any]:
         """Return the state of the features."""
+        return self._logic.snapshot()
+
+
+class PanelStep:
+    """Closed 1 m bars of every symbol of the run to the panel."""
+
+    def __init__(self, config: PanelConfig, state: Mapping[str, Any] | None) -> None:
+        self._logic = config.build(state)
+
+    def on_batch(self, values: list[PanelInput]) -> Iterable[PanelRows]:
+        """Take news of any symbols."""
+        rows = self._logic.on_inputs(values)
+        if rows is not None:
+            yield rows
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """Return the state of the panel."""
+        return self._logic.snapshot()
+
+
+def panel_input(closed: Closed, decision_frame: int) -> PanelInput | None:
+    """Return what a panel needs of it, or None."""
+    if not closed.edges.size and not closed.last:
+        return None
+    bars = closed.bars[closed.bars["frame"] == decision_frame]
+    passed_ns = FOR_EVER if closed.last else int(closed.edges["ts_event_ns"][-1])
+    return PanelInput(closed.symbol, bars["ts_event_ns"], bars["mid_close"], passed_ns)
+
+
+class JoinStep:
+    """A symbol's own rows joined with the panel's minute before."""
+
+    def __init__(self, config: JoinConfig, symbol: str, state: Mapping[str, Any] | None) -> None:
+        self._symbol = symbol
+        self._logic = config.build(state)
+
+    def on_batch(self, values: list[ForSymbol]) -> Iterable[Considered]:
+        """Take own rows and panel minutes in any order; emit what is whole."""
+        for _, item in values:
+            if isinstance(item, LocalRows):
+                whole = self._logic.on_local(item)
+            else:
+                whole = self._logic.on_panel(item)
+            for joined in whole:
+                yield Considered(self._symbol, joined)
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """Return what waits."""
         return self._logic.snapshot()
 
 
@@ -86,9 +187,14 @@ class DecisionConfig:
     predictions: PredictionConfig
     signals: SignalConfig
 
+    @property
+    def model_ids(self) -> dict[str, str]:
+        """Identity of every deployed role and of the ensemble."""
+        return {**self.predictions.deployed(), ENSEMBLE: self.predictions.model_id}
+
 
 class DecisionStep:
-    """Features to predictions to a signal."""
+    """Features to predictions to signals."""
 
     def __init__(
         self, config: DecisionConfig, symbol: str, state: Mapping[str, Any] | None
@@ -101,7 +207,7 @@ class DecisionStep:
     def on_batch(self, values: list[Considered]) -> Iterable[Decided]:
         """Decide at each boundary."""
         for item in values:
-            yield self._decide(item)
+            yield self._decide(item.joined)
 
     def snapshot(self) -> Mapping[str, Any]:
         """Return the state of models and rule."""
@@ -111,24 +217,39 @@ class DecisionStep:
             "signals": self._signals.snapshot(),
         }
 
-    def _decide(self, item: Considered) -> Decided:
-        boundary, vector = item.boundary, item.vector
-        predictions: list[Prediction] = []
-        p_up: float | None = None
-        if vector is None:
-            reason = "no_bar" if boundary.bid is not None else "no_quote"
-        else:
-            view = self._predictions.on_vector(vector)
-            predictions, p_up, reason = view.predictions, view.p_up, view.reason
-            if vector.ts_event_ns != boundary.ts_event_ns:
-                # The market was away for whole minutes: a view on an old bar is none.
-                p_up, reason = None, "gap"
-        bid, ask = boundary.bid, boundary.ask
-        signal = self._signals.decide(
-            boundary.ts_event_ns,
-            boundary.ts_recv_ns,
-            None if bid is None or ask is None else (bid, ask),
-            p_up,
-            reason,
+    def _decide(self, joined: JoinedRows) -> Decided:
+        rows = joined.rows
+        bar_ns = rows.bars["ts_event_ns"]
+        views = self._predictions.on_rows(
+            Asked(bar_ns, rows.bars["mid_close"], rows.values, rows.ready)
         )
-        return Decided(self._symbol, predictions, signal, item.wall_ns)
+        p_ups, closes_ns = views.p_up.tolist(), bar_ns.tolist()
+        signals: list[Signal] = []
+        for ts_event, ts_recv, bar, bid, ask, verdict in joined.edges.tolist():
+            quote = None if bid != bid else (bid, ask)
+            p_up: float | None = None
+            if bar < 0:
+                reason = "no_bar" if quote is not None else "no_quote"
+            elif closes_ns[bar] != ts_event:
+                # The market was away for whole minutes: a view on an old bar is none.
+                reason = "gap"
+            else:
+                answer = p_ups[bar]
+                p_up = answer if answer == answer else None
+                reason = "" if p_up is not None else views.why_not(bar)
+            signals.append(
+                self._signals.decide(ts_event, ts_recv, quote, p_up, reason, max(verdict, 0))
+            )
+        return Decided(self._symbol, rows, views, signals, joined.wall_ns)
+
+
+def predictions(decided: Decided, config: DecisionConfig) -> list[Prediction]:
+    """Return the views behind some decisions as records for the log."""
+    bars = decided.rows.bars
+    return predictions_of(
+        decided.symbol,
+        (bars["ts_event_ns"].tolist(), bars["ts_recv_ns"].tolist()),
+        config.predictions.labels.horizon_ns,
+        config.model_ids,
+        decided.views,
+    )

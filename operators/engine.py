@@ -1,5 +1,6 @@
 """Running a dataflow on Bytewax: recovery stores and the main loop, in one place."""
 
+import gc
 import sqlite3
 from contextlib import closing
 from datetime import timedelta
@@ -33,6 +34,10 @@ def run(flow: Dataflow, epoch_ms: int, recovery: Path | None) -> None:
         What a step raised, without the engine's wrapping.
     """
     config = None if recovery is None else _open(recovery)
+    # What start-up has made lives as long as the process: the collector need not look at it again
+    # and again, and no tick waits while it does.
+    gc.collect()
+    gc.freeze()
     try:
         cli_main(  # type: ignore[no-untyped-call]  # the engine's core ships no types
             flow, epoch_interval=timedelta(milliseconds=epoch_ms), recovery_config=config

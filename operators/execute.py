@@ -55,23 +55,31 @@ class ExecuteStep:
 
     def on_batch(self, values: list[TickBatch | Heard]) -> Iterable[Happened]:
         """Take what came in order of arrival; results follow event time, not arrival."""
+        heard_ns: dict[str, int] = {}
+        events: list[TickBatch | Signal] = []
         for value in values:
             if isinstance(value, TickBatch):
-                events = self._logic.on_quotes(value)
-            else:
-                events = self._logic.on_signal(value.signal)
-                if value.wall_ns and any(_sent(event) for event in events):
-                    self._observe("signal_to_order", self._wall_ns() - value.wall_ns)
-            for event in events:
-                yield Happened(self._account, event)
+                events.append(value)
+                continue
+            events.append(value.signal)
+            if value.wall_ns:
+                heard_ns[value.signal.signal_id] = value.wall_ns
+        out = self._logic.on_batch(events)
+        if heard_ns:
+            self._time(out, heard_ns)
+        return [Happened(self._account, record) for record in out]
 
     def snapshot(self) -> Mapping[str, Any]:
         """Return the state of the engine; the ledger then holds all that led to it."""
         return self._logic.snapshot()
 
-
-def _sent(event: Out) -> bool:
-    return isinstance(event, Order) and event.status == "pending_new"
+    def _time(self, out: list[Out], heard_ns: Mapping[str, int]) -> None:
+        for record in out:
+            if isinstance(record, Order) and record.status == "pending_new":
+                # A signal of an earlier batch has waited for other lanes: that is not our latency.
+                wall_ns = heard_ns.get(record.signal_id)
+                if wall_ns is not None:
+                    self._observe("signal_to_order", self._wall_ns() - wall_ns)
 
 
 def kind_of(event: Out) -> str:

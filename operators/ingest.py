@@ -42,9 +42,8 @@ class JudgeLogic:
                 judged.append(self._quality.judge(batch.ticks))
             if batch.last:
                 # A feed that is complete until a known time closes every bar until then.
-                end_ns = None if batch.end_ns is None else batch.end_ns + self._config.grace_ns
-                beat = self._quality.last_heartbeat(end_ns)
-                judged.append(Judged(beat, beat[:0]))
+                end_ns = None if batch.end_ns is None else batch.end_ns + self._config.wait_ns
+                judged.append(self._quality.close(end_ns))
         self._report(self._quality.counts)
         return judged
 
@@ -104,6 +103,7 @@ def _place(
 ) -> tuple[str, int]:
     place = known.get(symbol)
     if place is None:
-        name = symbol.decode()
+        # A feed may say anything: what is no text still has a place among the rejected.
+        name = symbol.decode("ascii", "backslashreplace")
         place = known[symbol] = (name, address.partition(name))
     return place

@@ -80,8 +80,8 @@ def _tick_columns(table: str, batches: Sequence[ArchiveBatch]) -> dict[str, pa.A
     }
     for name in ("seq", "bid", "ask", "bid_size", "ask_size", "source"):
         columns[name] = pa.array(np.ascontiguousarray(ticks[name]))
-    if table == TABLE_OF[Topic.TICKS_REJECTED]:
-        columns["verdict"] = pa.array(np.ascontiguousarray(ticks["verdict"]))
+    columns["verdict"] = pa.array(np.ascontiguousarray(ticks["verdict"]))
+    if table != TABLE_OF[Topic.TICKS]:
         columns["reasons"] = _reasons(ticks["verdict"])
     return columns
 

@@ -16,8 +16,10 @@ from sinks.kafka import SharedProducer, extent, reader
 _TIMEOUT_S = 30.0
 
 
-def end_topics(address: LogAddress, topics: Iterable[Topic]) -> None:
-    """End every partition of some topics that has not ended yet.
+def end_topics(
+    address: LogAddress, topics: Iterable[Topic], partitions: Iterable[int] | None = None
+) -> None:
+    """End some partitions of some topics (None: all), where they have not ended yet.
 
     Raises
     ------
@@ -25,9 +27,10 @@ def end_topics(address: LogAddress, topics: Iterable[Topic]) -> None:
         If the broker does not take it.
     """
     producer = SharedProducer(address.bootstrap)
+    places = range(address.partitions) if partitions is None else tuple(partitions)
     for topic in topics:
         name = address.topic(topic)
-        for partition in range(address.partitions):
+        for partition in places:
             if not has_ended(address.bootstrap, name, partition):
                 producer.write(name, partition, b"", b"", (END_HEADER, b"1"))
     producer.flush()

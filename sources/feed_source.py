@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import monotonic_ns
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
@@ -54,6 +54,8 @@ class FeedSource(FixedPartitionedSource[FeedBatch, dict[str, Any]]):
         How the process asks for a stop or for the end of the feed.
     may_go_on
         Whether the readers have room; asked before each batch.
+    gave
+        Told how many rows each batch had.
     """
 
     def __init__(
@@ -62,11 +64,13 @@ class FeedSource(FixedPartitionedSource[FeedBatch, dict[str, Any]]):
         config: FeedSourceConfig,
         quiesce: Quiesce,
         may_go_on: Callable[[], bool],
+        gave: Callable[[int], None] = lambda _rows: None,
     ) -> None:
         self._feed = feed
         self._config = config
         self._quiesce = quiesce
         self._may_go_on = may_go_on
+        self._gave = gave
 
     def list_parts(self) -> list[str]:
         """Name the one partition."""
@@ -76,7 +80,13 @@ class FeedSource(FixedPartitionedSource[FeedBatch, dict[str, Any]]):
         self, _step_id: str, _for_part: str, resume_state: dict[str, Any] | None
     ) -> "_Partition":
         """Open the feed at its resume row, or at its first."""
-        return _Partition(self._feed, self._config, self._quiesce, self._may_go_on, resume_state)
+        leave = _Leave(self._may_go_on, self._gave)
+        return _Partition(self._feed, self._config, self._quiesce, leave, resume_state)
+
+
+class _Leave(NamedTuple):
+    may_go_on: Callable[[], bool]
+    gave: Callable[[int], None]
 
 
 class _Partition(StatefulSourcePartition[FeedBatch, dict[str, Any]]):
@@ -85,7 +95,7 @@ class _Partition(StatefulSourcePartition[FeedBatch, dict[str, Any]]):
         feed: TickFeed,
         config: FeedSourceConfig,
         quiesce: Quiesce,
-        may_go_on: Callable[[], bool],
+        leave: _Leave,
         resume_state: dict[str, Any] | None,
     ) -> None:
         state = resume_state or {"v": STATE_VERSION, "row": 0, "done": False}
@@ -96,7 +106,7 @@ class _Partition(StatefulSourcePartition[FeedBatch, dict[str, Any]]):
         self._config = config
         self._quiesce = quiesce
         self._quiet = QuietPartition(quiesce)
-        self._may_go_on = may_go_on
+        self._leave = leave
         self._row: int = state["row"]
         self._done: bool = state["done"]
         self._batches: Iterator[TickArray] = feed.batches(self._row)
@@ -114,7 +124,7 @@ class _Partition(StatefulSourcePartition[FeedBatch, dict[str, Any]]):
         if self._quiesce.draining:
             self._done = True
             return [FeedBatch(new_records(0), last=True)]
-        if not self._may_go_on():
+        if not self._leave.may_go_on():
             return []
         if not self._rows.size and not self._load():
             self._done = True
@@ -123,10 +133,11 @@ class _Partition(StatefulSourcePartition[FeedBatch, dict[str, Any]]):
         if self._config.speed is not None:
             elapsed_ns = int((monotonic_ns() - self._started_ns) * self._config.speed)
             count = min(count, int(np.searchsorted(self._due, elapsed_ns, side="right")))
+            self._due = self._due[count:]
         batch = self._rows[:count]
         self._rows = self._rows[count:]
-        self._due = self._due[count:]
         self._row += count
+        self._leave.gave(count)
         return [FeedBatch(batch)] if count else []
 
     def next_awake(self) -> datetime | None:
@@ -138,13 +149,19 @@ class _Partition(StatefulSourcePartition[FeedBatch, dict[str, Any]]):
         return {"v": STATE_VERSION, "row": self._row, "done": self._done}
 
     def _may_emit(self) -> bool:
-        return self._config.speed is None and self._may_go_on() and not self._quiesce.stopping
+        return self._config.speed is None and self._leave.may_go_on() and not self._quiesce.stopping
 
     def _load(self) -> bool:
         # An empty batch is not the end of the feed.
         self._rows = next((rows for rows in self._batches if rows.size), new_records(0))
         if not self._rows.size:
             return False
+        if self._config.speed is not None:
+            self._pace()
+        return True
+
+    def _pace(self) -> None:
+        """Work out when each row is due."""
         recv = np.maximum.accumulate(self._rows["ts_recv_ns"])
         first = int(recv[0]) if self._last_recv_ns is None else self._last_recv_ns
         recv = np.maximum(recv, first)
@@ -152,4 +169,3 @@ class _Partition(StatefulSourcePartition[FeedBatch, dict[str, Any]]):
         self._due = self._paced_ns + np.cumsum(steps)
         self._paced_ns = int(self._due[-1])
         self._last_recv_ns = int(recv[-1])
-        return True

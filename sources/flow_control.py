@@ -23,6 +23,11 @@ MAX_LAG_RECORDS = 3_000
 3,000 bars and what is written until the next look stay well below the embedded log's 5 MB."""
 
 
+MAX_ROWS_A_LOOK = 2_000
+"""Most rows that the feed gives between two looks: a look may take its time, and the feed is fast
+enough to fill the log meanwhile."""
+
+
 class FlowControl:
     """Watches the lag of readers in a thread; ``may_go_on`` is what it saw last.
 
@@ -63,6 +68,7 @@ class FlowControl:
         }
         self._admin = AdminClient({"bootstrap.servers": address.bootstrap, "log_level": 3})
         self._room = False
+        self._rows = 0
         self._stop = Event()
         self._thread = Thread(target=self._watch, name="flow-control", daemon=True)
 
@@ -76,8 +82,12 @@ class FlowControl:
         self._thread.join()
 
     def may_go_on(self) -> bool:
-        """Say whether every reader was within the bound at the last look."""
-        return self._room
+        """Say whether every reader was within the bound at the last look, and not much came since."""
+        return self._room and self._rows < MAX_ROWS_A_LOOK
+
+    def gave(self, rows: int) -> None:
+        """Note that the feed has given some rows."""
+        self._rows += rows
 
     def worst_lag(self) -> int:
         """Return the largest number of unread records over all readers and partitions."""
@@ -99,6 +109,7 @@ class FlowControl:
             while not self._stop.wait(_EVERY_S):
                 try:
                     self._room = self.worst_lag() <= self._max_lag
+                    self._rows = 0
                 except KafkaException:
                     # Not knowing the lag is no leave to go on; the next look will tell.
                     self._room = False

@@ -6,6 +6,7 @@ from datetime import date
 import msgspec
 import numpy as np
 
+from domain.errors import BadUse
 from domain.fx_calendar import roll_ns
 from domain.ids import digest
 from domain.instruments import instrument
@@ -27,6 +28,11 @@ class SimulatedFeed:
         Trade dates to give, both included.
     seed
         Of all randomness (>= 0).
+
+    Raises
+    ------
+    BadUse
+        If a symbol has no parameters.
     """
 
     def __init__(
@@ -38,6 +44,11 @@ class SimulatedFeed:
         self._last = last
         self._seed = seed
         self._params = load_params()
+        unknown = sorted(set(self._symbols) - set(self._params.quotes))
+        if unknown:
+            known = ", ".join(sorted(self._params.quotes))
+            msg = f"cannot simulate {', '.join(unknown)}; parameters exist for {known}"
+            raise BadUse(msg)
 
     @property
     def symbols(self) -> tuple[str, ...]:

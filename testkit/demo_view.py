@@ -2,12 +2,13 @@
 
 import math
 from decimal import Decimal
+from itertools import pairwise
 
 import numpy as np
 from hdrh.histogram import HdrHistogram
 
 from api.view import View
-from domain.bars import Bar, Timeframe
+from domain.bars import Bar, frame_of
 from domain.ids import client_order_id, execution_id, signal_id
 from domain.instruments import DEFAULT_SYMBOLS, instrument
 from domain.nanos import MINUTE_NS, SECOND_NS, parse_ns
@@ -29,23 +30,33 @@ _PRICES = {
 ACCOUNT = "demo"
 
 
-def demo_bar(symbol: str, timeframe: Timeframe, end_ns: int, path: list[float]) -> Bar:
+def demo_bar(symbol: str, timeframe: str, end_ns: int, path: list[float]) -> Bar:
     """Return the bar that ends at ``end_ns`` and went through these mids."""
-    length = MINUTE_NS if timeframe == "1m" else SECOND_NS
-    half = instrument(symbol).pip * 0.4
+    length_ns = frame_of(timeframe).length_ns
+    pip = instrument(symbol).pip
+    half = pip * 0.4
     ohlc = (path[0], max(path), min(path), path[-1])
+    moves = [(after - before) / pip for before, after in pairwise(path)]
+    ticks = len(path) * 4
     return Bar(
         symbol,
         timeframe,
-        end_ns - length,
+        end_ns // length_ns - 1,
+        end_ns - length_ns,
         end_ns,
         end_ns,
         *(ohlc[0] - half, ohlc[1] - half, ohlc[2] - half, ohlc[3] - half),
         *(ohlc[0] + half, ohlc[1] + half, ohlc[2] + half, ohlc[3] + half),
         *ohlc,
-        tick_count=len(path) * 4,
+        tick_count=ticks,
+        suspect_count=0,
+        up_count=sum(move > 0 for move in moves),
+        down_count=sum(move < 0 for move in moves),
         spread_mean_pips=0.8,
         spread_max_pips=1.4,
+        move_sq_sum_pips2=sum(move * move for move in moves),
+        micro_gap_mean_pips=None,
+        verdict=0,
     )
 
 
@@ -216,8 +227,7 @@ class DemoRun:
             "rejected.duplicate": self.minute * 5,
             "rejected.out_of_order": self.minute * 3,
             "rejected.crossed": self.minute,
-            "bars.1s": self.minute * 480,
-            "bars.1m": self.minute * 8,
+            "bars": self.minute * 488,
             "signals": self.minute * 8,
             "orders": self._fills,
             "fills": self._fills,

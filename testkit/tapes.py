@@ -8,13 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from domain.bars import Bar
+from domain.bars import Bar, frame_of
 from domain.instruments import instrument
 from domain.nanos import HOUR_NS, MINUTE_NS, MS_NS, SECOND_NS, parse_ns
 from domain.ticks import TickArray, new_records
 
 START = "2024-03-05T08:00"
 """A Tuesday morning: the market is open for fourteen hours more, and no clock changes."""
+
+PRICE_FIELDS = tuple(
+    f"{side}_{point}"
+    for side in ("bid", "ask", "mid")
+    for point in ("open", "high", "low", "close")
+)
+"""The twelve prices of a bar, in its order."""
 
 Row = tuple[float, float, float] | tuple[float, float, float, float]
 """Seconds of the event after the start, bid, ask[, seconds of the receipt]."""
@@ -125,39 +132,51 @@ def spoil(tape: TickArray, share: float, seed: int) -> TickArray:
     return arrivals(np.insert(tape, victims + 1, bad))
 
 
-def minute_bar(minute: int, close: float = 1.1, start: str = START, **changes: Any) -> Bar:
-    """Make the EURUSD bar of one minute after the start.
+def bar(
+    timeframe: str = "1m",
+    open_ns: int = 0,
+    end_ns: int | None = None,
+    price: float = 1.1,
+    **changes: Any,
+) -> Bar:
+    """Make an EURUSD bar.
 
     Parameters
     ----------
-    minute
-        Minutes from ``start`` to the opening of the bar.
-    close
+    timeframe, open_ns, end_ns
+        When and what; of a time bar the end follows from its length.
+    price
         Every price of the bar, where ``changes`` tells no other.
-    start
-        ISO 8601 moment of a whole minute.
     changes
         Fields by name.
     """
-    open_ns = parse_ns(start) + minute * MINUTE_NS
-    prices = {
-        f"{side}_{point}": close
-        for side in ("bid", "ask", "mid")
-        for point in ("open", "high", "low", "close")
-    }
+    length_ns = frame_of(timeframe).length_ns
+    end = open_ns + length_ns if end_ns is None else end_ns
     fields: dict[str, Any] = {
         "symbol": "EURUSD",
-        "timeframe": "1m",
+        "timeframe": timeframe,
+        "seq": open_ns // length_ns if length_ns else 0,
         "ts_open_ns": open_ns,
-        "ts_event_ns": open_ns + MINUTE_NS,
-        "ts_recv_ns": open_ns + MINUTE_NS,
+        "ts_event_ns": end,
+        "ts_recv_ns": end,
+        **dict.fromkeys(PRICE_FIELDS, price),
         "tick_count": 7,
+        "suspect_count": 0,
+        "up_count": 3,
+        "down_count": 2,
         "spread_mean_pips": 1.0,
         "spread_max_pips": 1.0,
-        **prices,
+        "move_sq_sum_pips2": 0.25,
+        "micro_gap_mean_pips": None,
+        "verdict": 0,
         **changes,
     }
     return Bar(**fields)
+
+
+def minute_bar(minute: int, close: float = 1.1, start: str = START, **changes: Any) -> Bar:
+    """Make the EURUSD bar of one minute after the start; prices and changes as in `bar`."""
+    return bar("1m", parse_ns(start) + minute * MINUTE_NS, price=close, **changes)
 
 
 def real_data_dir() -> Path | None:

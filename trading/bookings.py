@@ -33,7 +33,8 @@ def book(
     Parameters
     ----------
     quotes
-        Quotes that convert the profit: the pair's own at the fill, others of the last mark.
+        Quotes that convert the profit: the pair's own at the fill (the last one before it, if that
+        is suspect), others of the last mark.
     """
     position, profit = net(held, signed(order.side, fill.quantity_units), fill.price)
     conversion_rate = profit_rate(profit, instrument.quote, account_currency, quotes)

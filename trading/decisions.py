@@ -1,7 +1,7 @@
 """From a signal to orders: which change of position it asks for, and whether that may leave."""
 
-from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from domain.instruments import Instrument
 from domain.predictions import Side
@@ -14,8 +14,7 @@ from trading.sizing import units_for
 _DIRECTION = {"buy": 1, "sell": -1, "flat": 0}
 
 
-@dataclass(frozen=True)
-class Wish:
+class Wish(NamedTuple):
     """One order to make.
 
     Attributes
@@ -34,8 +33,7 @@ class Wish:
     reason: str = ""
 
 
-@dataclass(frozen=True)
-class Situation:
+class Situation(NamedTuple):
     """What a decision looks at: the lane's own state, and the account at its mark.
 
     Attributes
@@ -45,7 +43,9 @@ class Situation:
     in_flight_units
         Signed base units of an order that may still fill, or 0.
     quote, age_ns
-        Last usable quote, and decision time minus its receive time.
+        Last sound quote, and decision time minus its receive time.
+    suspect
+        True where the quote behind the signal is suspect: nothing new is risked on it.
     """
 
     instrument: Instrument
@@ -55,10 +55,16 @@ class Situation:
     quote: Quote | None
     age_ns: int
     mark: AccountMark
+    suspect: bool = False
 
 
 def _sign(units: Decimal) -> int:
     return (units > 0) - (units < 0)
+
+
+def is_settled(side: Side, exposure: Decimal) -> bool:
+    """Say whether what is held and in flight has the sign that a signal wants: nothing to do."""
+    return _sign(exposure) == _DIRECTION[side]
 
 
 def wishes(side: Side, now: Situation, fraction: Decimal, limits: RiskLimits) -> list[Wish]:
@@ -75,7 +81,7 @@ def wishes(side: Side, now: Situation, fraction: Decimal, limits: RiskLimits) ->
     """
     wanted = _DIRECTION[side]
     exposure = now.units + now.in_flight_units
-    if _sign(exposure) == wanted:
+    if is_settled(side, exposure):
         return []
     least = Decimal(now.instrument.min_units)
     if now.in_flight_units:
@@ -84,9 +90,11 @@ def wishes(side: Side, now: Situation, fraction: Decimal, limits: RiskLimits) ->
     if wanted == 0:
         return [Wish(0, -now.units)]
     base_rate = rate(now.instrument.base, now.account_currency, "mid", now.mark.quotes)
-    target, reason = _target(now, base_rate, fraction)
+    target, reason = _target(now, base_rate, fraction, limits.max_position_units)
     change = wanted * max(target, least) - now.units
-    market = Market(now.instrument, now.quote, now.age_ns, base_rate, now.mark.loss)
+    market = Market(
+        now.instrument, now.quote, now.age_ns, base_rate, now.mark.loss, suspect=now.suspect
+    )
     reason = reason or deny_reason(change, now.units + change, market, limits)
     if not reason:
         return [Wish(0, change)]
@@ -94,13 +102,15 @@ def wishes(side: Side, now: Situation, fraction: Decimal, limits: RiskLimits) ->
     return [denied, Wish(1, -now.units)] if now.units else [denied]
 
 
-def _target(now: Situation, base_rate: Decimal | None, fraction: Decimal) -> tuple[Decimal, str]:
+def _target(
+    now: Situation, base_rate: Decimal | None, fraction: Decimal, most: Decimal
+) -> tuple[Decimal, str]:
     """Return the size of the new position in base units (>= 0), and why it is none."""
     if now.mark.equity_account is None:
         return Decimal(0), "equity_unavailable"
     if base_rate is None:
         return Decimal(0), "no_conversion_rate"
-    units = units_for(fraction * now.mark.equity_account, base_rate, now.instrument)
+    units = min(units_for(fraction * now.mark.equity_account, base_rate, now.instrument), most)
     # A flip is one order: closing and opening together stay within the largest one.
     units = min(units, now.instrument.max_units - abs(now.units))
     if units < now.instrument.min_units:

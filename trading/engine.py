@@ -5,7 +5,7 @@ what a decision needs of other lanes it takes from the account's mark, which is 
 lane has passed it. So neither arrival order nor batch limits change a result.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -16,19 +16,22 @@ from domain.instruments import instrument
 from domain.nanos import MINUTE_NS, MS_NS, SECOND_NS
 from domain.orders import Order, OrderSide
 from domain.predictions import Signal
-from domain.ticks import TickBatch
+from domain.ticks import SUSPECT, TickBatch
+from trading import lane_kernel
 from trading.bookings import book
-from trading.conversion import legs
-from trading.decisions import Situation, Wish, wishes
-from trading.lanes import Clocking, Lane, LaneState, Run
+from trading.cuts import Clocking
+from trading.decisions import Situation, Wish, is_settled, wishes
+from trading.lanes import Lane, LaneState, Run
 from trading.ledger import Ledger
 from trading.marks import AccountMark, MarkBook, MarkRules
 from trading.ports import Broker
 from trading.positions import signed
-from trading.quotes import first_tick_from, quote_of
+from trading.quotes import first_tick_from
 from trading.risk import RiskLimits
 from trading.sending import Out, Sender
 from trading.snapshots import SNAPSHOT_VERSION, ExecutionState, dump, load
+
+_ZERO = Decimal(0)
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,9 @@ class ExecutionConfig:
         Bounds of the pre-trade checks.
     mark_lag_ns
         How far before a boundary the account is valued, in (0, decision_interval_ns).
-    grace_ns
-        What a heartbeat's event time lags its receive time by (>= 0), as in the trading dataflow.
+    grace_ns, lateness_ns
+        What a heartbeat's event time lags its receive time by, and what a tick's proves less than
+        it says (>= 0), as in the trading dataflow: both must pass the same boundaries.
     decision_interval_ns
         Distance of the boundaries at which signals are due (> 0), as in the trading dataflow.
     """
@@ -65,6 +69,7 @@ class ExecutionConfig:
     limits: RiskLimits = field(default_factory=RiskLimits)
     mark_lag_ns: int = SECOND_NS
     grace_ns: int = 500 * MS_NS
+    lateness_ns: int = 0
     decision_interval_ns: int = MINUTE_NS
 
     def __post_init__(self) -> None:
@@ -76,8 +81,11 @@ class ExecutionConfig:
             if instrument(symbol).symbol != symbol:
                 msg = f"write {symbol!r} as {instrument(symbol).symbol!r}"
                 raise BadUse(msg)
-        if not 0 < self.mark_lag_ns < self.decision_interval_ns or self.grace_ns < 0:
-            msg = "mark_lag_ns must be above 0 and below decision_interval_ns, grace_ns not below 0"
+        if not 0 < self.mark_lag_ns < self.decision_interval_ns:
+            msg = "mark_lag_ns must be above 0 and below decision_interval_ns"
+            raise BadUse(msg)
+        if self.grace_ns < 0 or self.lateness_ns < 0:
+            msg = "grace_ns and lateness_ns must not be below 0"
             raise BadUse(msg)
         if not (self.start_balance > 0 and 0 < self.fraction <= 1):
             msg = "start_balance must be above 0 and fraction in (0, 1]"
@@ -115,13 +123,19 @@ class ExecutionLogic:
     def __init__(
         self, config: ExecutionConfig, state: ExecutionState | None, ledger: Ledger, broker: Broker
     ) -> None:
+        lane_kernel.load()
         self._config = config
         self._ledger = ledger
         self._broker = broker
         self._sender = Sender(ledger, broker)
-        clocking = Clocking(config.grace_ns, config.decision_interval_ns, config.mark_lag_ns)
-        lanes = [LaneState(symbol) for symbol in config.symbols] if state is None else state.lanes
-        self._lanes = {lane.symbol: Lane(lane, clocking) for lane in lanes}
+        clocking = Clocking(
+            config.grace_ns, config.lateness_ns, config.decision_interval_ns, config.mark_lag_ns
+        )
+        states = [LaneState(symbol) for symbol in config.symbols] if state is None else state.lanes
+        self._lanes = {
+            lane.symbol: Lane(lane, clocking, config.account_currency) for lane in states
+        }
+        self._by_symbol = sorted(self._lanes.items())
         rules = MarkRules(
             account=config.account,
             account_currency=config.account_currency,
@@ -133,38 +147,28 @@ class ExecutionLogic:
         self._marks = MarkBook(rules, None if state is None else state.marks)
         self._out: list[Out] = []
 
-    def on_quotes(self, batch: TickBatch) -> list[Out]:
-        """Take records of one symbol in log order; return what they let happen.
+    def on_batch(self, events: Iterable[TickBatch | Signal]) -> list[Out]:
+        """Take records and signals, of each symbol in log order; return what they let happen.
 
-        A symbol that the account does not trade is passed over.
-
-        Raises
-        ------
-        Halt
-            If ticks and signals do not belong to one log.
-        """
-        lane = self._lanes.get(batch.symbol)
-        if lane is None:
-            return []
-        lane.add_records(batch.records)
-        return self._run(lane)
-
-    def on_signal(self, signal: Signal) -> list[Out]:
-        """Take the next signal of one symbol in log order; return what it lets happen.
-
-        It may come before or after the record that passes its boundary. A symbol that the account
-        does not trade is passed over.
+        A signal may come before or after the record that passes its boundary. A symbol that the
+        account does not trade is passed over.
 
         Raises
         ------
         Halt
             If ticks and signals do not belong to one log.
         """
-        lane = self._lanes.get(signal.symbol)
-        if lane is None:
-            return []
-        lane.add_signal(signal)
-        return self._run(lane)
+        touched: dict[str, Lane] = {}
+        for event in events:
+            lane = self._lanes.get(event.symbol)
+            if lane is None:
+                continue
+            touched[event.symbol] = lane
+            if isinstance(event, Signal):
+                lane.add_signal(event)
+            else:
+                lane.add_records(event.records)
+        return self._run(touched.values())
 
     def snapshot(self) -> dict[str, Any]:
         """Return all state as a plain mapping; the ledger then holds all that led to it."""
@@ -178,12 +182,13 @@ class ExecutionLogic:
         )
         return dump(state)
 
-    def _run(self, lane: Lane) -> list[Out]:
-        """Move the lane as far as it goes, and every lane that this sets free."""
-        self._advance(lane)
+    def _run(self, lanes: Iterable[Lane]) -> list[Out]:
+        """Move lanes as far as they go, and every lane that this sets free."""
+        for lane in lanes:
+            self._advance(lane)
         while self._make_marks():
-            for other in self._lanes.values():
-                self._advance(other)
+            for lane in self._lanes.values():
+                self._advance(lane)
         self._ledger.commit()
         out, self._out = self._out, []
         return out
@@ -195,49 +200,53 @@ class ExecutionLogic:
                 state.order = self._sender.settle(state.order, self._out.append)
                 if state.order is not None and state.order.in_doubt:
                     return
-            run = lane.take()
-            if run is not None:
-                if state.order is not None:
-                    self._fill(lane, state.order, run)
-                passed_ns = lane.finish(run)
-                if passed_ns is not None:
-                    self._marks.reach(passed_ns)
+            if state.waiting:
+                signal = lane.signal_due()
+                mark = None if signal is None else self._marks.get(signal.ts_event_ns)
+                if signal is None or mark is None:
+                    return
+                if signal.actionable:
+                    self._decide(lane, signal, mark)
+                lane.decided(mark.quotes)
                 continue
-            signal = lane.signal_due()
-            mark = None if signal is None else self._marks.get(signal.ts_event_ns)
-            if signal is None or mark is None:
+            run = lane.take()
+            if run is None:
                 return
-            self._decide(lane, signal, mark)
-            lane.decided()
+            if state.order is not None:
+                self._fill(lane, state.order, run)
+            passed_ns = lane.finish(run)
+            if passed_ns is not None:
+                self._marks.reach(passed_ns)
 
     def _make_marks(self) -> bool:
         """Make every mark that all lanes have passed; say whether there was one."""
         made = False
         while (due_ns := self._marks.due_ns()) is not None:
-            for lane in self._lanes.values():
-                if lane.state.clock_ns is None or lane.state.clock_ns <= due_ns:
+            for _, lane in self._by_symbol:
+                clock_ns = lane.state.clock_ns
+                if clock_ns is None or clock_ns <= due_ns:
                     return made
-            parts = [(symbol, self._lanes[symbol].at(due_ns)) for symbol in sorted(self._lanes)]
+            parts = [(symbol, lane.at(due_ns)) for symbol, lane in self._by_symbol]
             self._out.append(self._marks.make(parts))
             made = True
-            self._marks.prune(min(lane.behind_ns() for lane in self._lanes.values()))
+            self._marks.prune(min([lane.behind_ns() for _, lane in self._by_symbol]))
         return made
 
     def _decide(self, lane: Lane, signal: Signal, mark: AccountMark) -> None:
         state, config = lane.state, self._config
-        needed = legs(lane.instrument.quote, config.account_currency)
-        state.mark_quotes = {s: mark.quotes[s] for s in needed if s in mark.quotes}
-        if not signal.actionable:
-            return
         held = state.order
+        in_flight_units = signed(held.side, held.quantity_units) if held else _ZERO
+        if is_settled(signal.side, state.position.units + in_flight_units):
+            return
         now = Situation(
             instrument=lane.instrument,
             account_currency=config.account_currency,
             units=state.position.units,
-            in_flight_units=signed(held.side, held.quantity_units) if held else Decimal(0),
+            in_flight_units=in_flight_units,
             quote=lane.quote(),
             age_ns=signal.ts_recv_ns - state.quote_recv_ns,
             mark=mark,
+            suspect=bool(signal.verdict & SUSPECT),
         )
         for wish in wishes(signal.side, now, config.fraction, config.limits):
             order = self._order(signal, wish)
@@ -265,13 +274,14 @@ class ExecutionLogic:
 
     def _fill(self, lane: Lane, order: Order, run: Run) -> None:
         """Apply the order's fill if the venue has one and this run reaches its quote."""
-        fill = self._broker.match(order.client_order_id, run.records)
-        row = None if fill is None else first_tick_from(run.records, fill.ts_recv_ns)
+        records = lane.records(run)
+        fill = self._broker.match(order.client_order_id, records)
+        row = None if fill is None else first_tick_from(records, fill.ts_recv_ns)
         if fill is None or row is None:
             return
-        record = run.records[row]
-        quotes = dict(lane.state.mark_quotes)
-        quote = quote_of(float(record["bid"]), float(record["ask"]), lane.instrument)
+        quotes = lane.mark_quotes()
+        # The venue may fill on a suspect quote; nothing is valued at one.
+        quote = lane.quote_at(run, row)
         if quote is not None:
             quotes[order.symbol] = quote
         held, currency = lane.state.position, self._config.account_currency

@@ -1,40 +1,40 @@
 """A lane: one symbol's records and signals in log order, cut into runs that need no second look.
 
-Between two cuts nothing happens that depends on another lane, so a run is handled whole: a run ends
-before the record that first passes a mark, and with the record that passes a minute boundary.
+A run ends with the record that passes a minute boundary. While an order is in flight a run also
+ends before a record that passes a mark, since the position at the mark is only known then; without
+one nothing can happen on the way, and what marks may ask for is noted as the run is taken.
 """
 
 from collections import deque
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from domain.errors import Halt
 from domain.instruments import instrument
 from domain.nanos import floor_ns, iso
 from domain.orders import Order
 from domain.predictions import Signal
-from domain.ticks import TICK_DTYPE, TickArray, event_clock
+from domain.ticks import TICK_DTYPE, TickArray
+from trading.conversion import legs
+from trading.cuts import Clocking, Cuts, Price, cut
 from trading.marks import Contribution
 from trading.positions import NetPosition
-from trading.quotes import Quote, last_tick, quote_of
-
-
-class Clocking(NamedTuple):
-    """Settings of event time, all in nanoseconds; see ``trading.engine.ExecutionConfig``."""
-
-    grace_ns: int
-    interval_ns: int
-    mark_lag_ns: int
+from trading.quotes import Quote, last_sound_tick, quote_of
 
 
 class Run(NamedTuple):
-    """Records that a lane has taken: at least one, none but the last passes a boundary."""
+    """Rows ``[start, end)`` of the batch at hand: at least one, only the last passes a boundary.
 
-    records: TickArray
+    ``price`` is the last sound quote of the batch up to its end, or None.
+    """
+
+    start: int
+    end: int
     clock_ns: int
+    price: Price | None
 
 
 class LaneState(msgspec.Struct, forbid_unknown_fields=True):
@@ -49,7 +49,7 @@ class LaneState(msgspec.Struct, forbid_unknown_fields=True):
     waiting
         True while the signal of ``boundary_ns`` has not been acted on.
     bid, ask, quote_recv_ns
-        Last usable quote and its receive time.
+        Last sound quote and its receive time.
     order
         The order in flight, if there is one.
     mark_quotes
@@ -78,19 +78,21 @@ class LaneState(msgspec.Struct, forbid_unknown_fields=True):
 class Lane:
     """One symbol of the account.
 
-    ``state`` is the lane's own; the engine reads it, and writes ``position``, ``order`` and
-    ``mark_quotes``.
+    ``state`` is the lane's own; the engine reads it, and writes ``position`` and ``order``.
     """
 
-    def __init__(self, state: LaneState, clocking: Clocking) -> None:
+    def __init__(self, state: LaneState, clocking: Clocking, account_currency: str) -> None:
         self.state = state
         self.instrument = instrument(state.symbol)
         self._clocking = clocking
+        self._needed = legs(self.instrument.quote, account_currency)
+        self._mark_quotes: Mapping[str, Quote] = state.mark_quotes
         self._pending: deque[TickArray] = deque()
         self._signals = deque(state.signals)
         self._chunk: TickArray = np.empty(0, dtype=TICK_DTYPE)
-        self._clock: NDArray[np.int64] = np.empty(0, dtype=np.int64)
-        self._row = 0
+        self._cuts = Cuts(0, 0, [], [])
+        # Where the lane stands in its batch: the next record, leg and passage.
+        self._row = self._leg = self._passage = 0
         self.add_records(np.frombuffer(state.records, dtype=TICK_DTYPE))
 
     def snapshot(self) -> LaneState:
@@ -99,7 +101,7 @@ class Lane:
         return msgspec.structs.replace(
             self.state,
             history=list(self.state.history),
-            mark_quotes=dict(self.state.mark_quotes),
+            mark_quotes=self.mark_quotes(),
             records=b"".join(chunk.tobytes() for chunk in chunks),
             signals=list(self._signals),
         )
@@ -114,37 +116,40 @@ class Lane:
         self._signals.append(signal)
 
     def take(self) -> Run | None:
-        """Take the next run, or None: no records, or the lane waits for a decision.
+        """Take the next run, or None where there are no records; not while the lane is waiting.
 
         The engine handles the run with the lane as it was before, then calls `finish`.
         """
-        if self.state.waiting or not self._load():
+        state = self.state
+        if self._leg == len(self._cuts.legs) and not self._load():
             return None
-        state, clock, row = self.state, self._clock, self._row
-        if state.clock_ns is None:
-            state.clock_ns = int(clock[0])
-            state.boundary_ns = floor_ns(state.clock_ns, self._clocking.interval_ns)
-        first_ns = int(clock[row])
-        self._remember(state.clock_ns, first_ns)
-        boundary_ns = state.boundary_ns + self._clocking.interval_ns
-        mark_ns = boundary_ns - self._clocking.mark_lag_ns
-        end = len(clock)
-        if first_ns >= boundary_ns:
-            end = row + 1
-        elif clock[-1] > mark_ns:
-            cuts = (clock.searchsorted(mark_ns, "right"), clock.searchsorted(boundary_ns, "left"))
-            end = min([end, *(int(cut) for cut in cuts if cut > row)])
+        start, passages = self._row, self._cuts.passages
+        end, clock_ns, price = self._cuts.legs[self._leg]
+        while self._passage < len(passages):
+            row, since_ns, until_ns, known = passages[self._passage]
+            if row >= end:
+                break
+            if row > start and state.order is not None:
+                self._row = row
+                return Run(start, row, since_ns, known)
+            bid, ask, recv_ns = known or (state.bid, state.ask, state.quote_recv_ns)
+            state.history.append(
+                Contribution(since_ns, until_ns, bid, ask, recv_ns, state.position)
+            )
+            self._passage += 1
         self._row = end
-        return Run(self._chunk[row:end], int(clock[end - 1]))
+        self._leg += 1
+        return Run(start, end, clock_ns, price)
+
+    def records(self, run: Run) -> TickArray:
+        """Return the records of the run just taken."""
+        return self._chunk[run.start : run.end]
 
     def finish(self, run: Run) -> int | None:
         """Move on to the end of a run; return the boundary that it passed, or None."""
         state = self.state
-        tick = last_tick(run.records)
-        if tick is not None:
-            record = run.records[tick]
-            state.bid, state.ask = float(record["bid"]), float(record["ask"])
-            state.quote_recv_ns = int(record["ts_recv_ns"])
+        if run.price is not None:
+            state.bid, state.ask, state.quote_recv_ns = run.price
         state.clock_ns = run.clock_ns
         boundary_ns = floor_ns(run.clock_ns, self._clocking.interval_ns)
         if boundary_ns == state.boundary_ns:
@@ -154,14 +159,14 @@ class Lane:
         return boundary_ns
 
     def signal_due(self) -> Signal | None:
-        """Return the signal that the lane waits for, if it has come; it stays until `decided`.
+        """Return the signal that a waiting lane needs, if it has come; it stays until `decided`.
 
         Raises
         ------
         Halt
             If another boundary's signal stands first: signals and ticks are not of one log.
         """
-        if not self.state.waiting or not self._signals:
+        if not self._signals:
             return None
         signal = self._signals[0]
         if signal.ts_event_ns != self.state.boundary_ns:
@@ -172,10 +177,11 @@ class Lane:
             raise Halt(msg)
         return signal
 
-    def decided(self) -> None:
-        """Leave the boundary: its signal has been acted on."""
+    def decided(self, mark_quotes: Mapping[str, Quote]) -> None:
+        """Leave the boundary: its signal has been acted on, at a mark with these quotes."""
         self._signals.popleft()
         self.state.waiting = False
+        self._mark_quotes = mark_quotes
 
     def behind_ns(self) -> int:
         """Return the last boundary that this lane will never decide on again."""
@@ -190,31 +196,31 @@ class Lane:
         return history[0] if history and history[0].since_ns <= mark_ns else None
 
     def quote(self) -> Quote | None:
-        """Return the last usable quote, or None."""
+        """Return the last sound quote, or None."""
         bid, ask = self.state.bid, self.state.ask
         return None if bid is None or ask is None else quote_of(bid, ask, self.instrument)
 
+    def mark_quotes(self) -> dict[str, Quote]:
+        """Return the quotes of the last decision's mark that convert this symbol's profit."""
+        quotes = self._mark_quotes
+        return {symbol: quotes[symbol] for symbol in self._needed if symbol in quotes}
+
+    def quote_at(self, run: Run, row: int) -> Quote | None:
+        """Return the last sound quote up to and with a row of the run just taken, or None."""
+        records = self.records(run)[: row + 1]
+        sound = last_sound_tick(records)
+        if sound is None:
+            return self.quote()
+        bid, ask = records["bid"][sound], records["ask"][sound]
+        return quote_of(float(bid), float(ask), self.instrument)
+
     def _load(self) -> bool:
         """Make sure that the next record is at hand; False if there is none."""
-        if self._row < len(self._chunk):
-            return True
         if not self._pending:
             return False
-        self._chunk, self._row = self._pending.popleft(), 0
-        clock = event_clock(self._chunk, self._clocking.grace_ns)
-        if self.state.clock_ns is not None:
-            clock = np.maximum(clock, self.state.clock_ns)
-        self._clock = clock
+        state = self.state
+        self._chunk = self._pending.popleft()
+        self._cuts = cut(self._chunk, self._clocking, state.clock_ns, state.boundary_ns)
+        state.clock_ns, state.boundary_ns = self._cuts.clock_ns, self._cuts.boundary_ns
+        self._row = self._leg = self._passage = 0
         return True
-
-    def _remember(self, since_ns: int, until_ns: int) -> None:
-        """Keep the lane as it is now if a mark lies in ``[since_ns, until_ns)``."""
-        _, interval_ns, lag_ns = self._clocking
-        mark_ns = -(-(since_ns + lag_ns) // interval_ns) * interval_ns - lag_ns
-        if mark_ns < until_ns:
-            state = self.state
-            state.history.append(
-                Contribution(
-                    since_ns, until_ns, state.bid, state.ask, state.quote_recv_ns, state.position
-                )
-            )

@@ -3,15 +3,19 @@
 SQLite in WAL mode with ``synchronous=FULL``. An intent is a commit of its own; everything else that
 one call of the engine learns is one commit, so that a kill at any moment leaves whole calls. Money
 is text, as Decimal writes it.
+
+What is written for every order is one prepared statement of the driver; what is read is not.
 """
 
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite import insert
 
 from domain.errors import Corrupt
@@ -78,17 +82,27 @@ executions = sa.Table(
 )
 
 _order_columns = [c.name for c in orders.columns if c.name != "progress"]
-_new_order = insert(orders).on_conflict_do_nothing()
+_event_columns = [c.name for c in order_events.columns if c.name != "id"]
+
+
+def _prepared(statement: sa.Insert, columns: Sequence[str]) -> str:
+    """Return the text of an insert, with one place per column in the order of the table."""
+    return str(statement.compile(dialect=sqlite.dialect(), column_keys=list(columns)))
+
+
 _upsert = insert(orders)
-_put_order = _upsert.on_conflict_do_update(
-    index_elements=[orders.c.client_order_id],
-    set_={name: _upsert.excluded[name] for name in [*_order_columns, "progress"]},
-    where=_upsert.excluded.progress > orders.c.progress,
+_NEW_ORDER = _prepared(insert(orders).on_conflict_do_nothing(), orders.columns.keys())
+_PUT_ORDER = _prepared(
+    _upsert.on_conflict_do_update(
+        index_elements=[orders.c.client_order_id],
+        set_={name: _upsert.excluded[name] for name in [*_order_columns, "progress"]},
+        where=_upsert.excluded.progress > orders.c.progress,
+    ),
+    orders.columns.keys(),
 )
-_put_event = insert(order_events).on_conflict_do_nothing()
-_put_execution = insert(executions).on_conflict_do_nothing()
+_PUT_EVENT = _prepared(insert(order_events).on_conflict_do_nothing(), _event_columns)
+_PUT_EXECUTION = _prepared(insert(executions).on_conflict_do_nothing(), executions.columns.keys())
 _select_orders = sa.select(*(orders.c[name] for name in _order_columns))
-_event_columns = [column.name for column in order_events.columns if column.name != "id"]
 
 
 def _progress(order: Order) -> int:
@@ -97,9 +111,23 @@ def _progress(order: Order) -> int:
     return {"accepted": 2, "partially_filled": 3}.get(order.status, 4)
 
 
-def _row(record: Order | Execution) -> dict[str, Any]:
-    fields = msgspec.structs.asdict(record)
-    return {k: str(v) if isinstance(v, Decimal) else v for k, v in fields.items()}
+def _row(record: Order | Execution) -> list[Any]:
+    """Return a record's fields as the columns of its table hold them, which are in their order."""
+    return [str(v) if type(v) is Decimal else v for v in msgspec.structs.astuple(record)]
+
+
+def _event_row(order: Order) -> tuple[Any, ...]:
+    price = order.average_price
+    return (
+        order.client_order_id,
+        order.status,
+        order.in_doubt,
+        str(order.filled_units),
+        None if price is None else str(price),
+        order.ts_event_ns,
+        order.ts_recv_ns,
+        order.reason,
+    )
 
 
 def _plain(row: sa.RowMapping) -> dict[str, Any]:
@@ -116,11 +144,24 @@ class Ledger:
     def __init__(self, engine: sa.Engine, connection: sa.Connection) -> None:
         self._engine = engine
         self._connection = connection
+        driver = connection.connection.driver_connection
+        if not isinstance(driver, sqlite3.Connection):  # pragma: no cover - see `open`
+            msg = f"a ledger is an SQLite file, not {driver!r}"
+            raise TypeError(msg)
+        self._driver: sqlite3.Connection = driver
+        self._cursor = driver.cursor()
+        # Orders whose state waits for a commit: only how far each has come is written.
+        self._waiting: dict[str, Order] = {}
         self._dirty = False
 
     @classmethod
-    def open(cls, path: Path) -> Self:
+    def open(cls, path: Path | None) -> Self:
         """Open the ledger at ``path``, or make an empty one.
+
+        Parameters
+        ----------
+        path
+            The file; None for a ledger in memory, which is gone when it is closed.
 
         Raises
         ------
@@ -128,7 +169,7 @@ class Ledger:
             If the file is no ledger, is damaged, or has another version.
         """
         engine = sa.create_engine(
-            f"sqlite+pysqlite:///{path}",
+            f"sqlite+pysqlite:///{path or ':memory:'}",
             poolclass=sa.StaticPool,
             connect_args={"timeout": _BUSY_TIMEOUT_S, "check_same_thread": False},
         )
@@ -151,7 +192,7 @@ class Ledger:
 
     def close(self) -> None:
         """Close the file; what was not committed is dropped, as by a kill."""
-        self._connection.rollback()
+        self._driver.rollback()
         self._connection.close()
         self._engine.dispose()
 
@@ -163,31 +204,34 @@ class Ledger:
         bool
             False if the id is known: the order has been through here before, do not send it.
         """
-        added = self._connection.execute(_new_order, {**_row(order), "progress": _progress(order)})
+        self._write_orders()
+        added = self._cursor.execute(_NEW_ORDER, [*_row(order), _progress(order)])
         if added.rowcount != 1:
             self._dirty = True
             return False
-        self._connection.execute(_put_event, _row(order))
-        self._connection.commit()
+        self._cursor.execute(_PUT_EVENT, _event_row(order))
+        self._driver.commit()
         self._dirty = False
         return True
 
     def record(self, order: Order) -> None:
         """Note the state that an order has reached; one that it is past already changes nothing."""
-        row = _row(order)
-        self._connection.execute(_put_order, {**row, "progress": _progress(order)})
-        self._connection.execute(_put_event, row)
+        known = self._waiting.get(order.client_order_id)
+        if known is None or _progress(order) > _progress(known):
+            self._waiting[order.client_order_id] = order
+        self._cursor.execute(_PUT_EVENT, _event_row(order))
         self._dirty = True
 
     def record_execution(self, execution: Execution) -> None:
         """Note a fill; one that is known by its id changes nothing."""
-        self._connection.execute(_put_execution, _row(execution))
+        self._cursor.execute(_PUT_EXECUTION, _row(execution))
         self._dirty = True
 
     def commit(self) -> None:
         """Make all that was recorded durable; without new records this costs nothing."""
         if self._dirty:
-            self._connection.commit()
+            self._write_orders()
+            self._driver.commit()
             self._dirty = False
 
     def was_in_doubt(self, client_order_id: str) -> bool:
@@ -217,7 +261,13 @@ class Ledger:
         rows = self._read(lambda c: c.execute(query).mappings().all())
         return [msgspec.convert(_plain(row), Execution) for row in rows]
 
+    def _write_orders(self) -> None:
+        for order in self._waiting.values():
+            self._cursor.execute(_PUT_ORDER, [*_row(order), _progress(order)])
+        self._waiting.clear()
+
     def _read(self, ask: Callable[[sa.Connection], _T]) -> _T:
+        self._write_orders()
         answer = ask(self._connection)
         if not self._dirty:
             # End the read, or its snapshot would keep the WAL from being folded back.

@@ -5,21 +5,23 @@ time; a mark is made once every lane's event clock has passed it, in ascending o
 """
 
 from bisect import insort
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 import msgspec
 
-from domain.fx_calendar import trade_day_start_ns
+from domain.fx_calendar import roll_ns, trade_date, trade_day_start_ns
 from domain.instruments import Instrument
 from domain.orders import Position
 from trading.positions import NetPosition, unrealised
-from trading.quotes import Quote, quote_of
+from trading.quotes import LazyQuotes, Quote
 from trading.risk import LossState
 
+_ZERO = Decimal(0)
 
-class Contribution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+
+class Contribution(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """What one lane knew while its clock was in ``[since_ns, until_ns)``.
 
     ``quote_recv_ns`` is the receive time of the quote ``bid``/``ask``, which are None before the
@@ -34,7 +36,7 @@ class Contribution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     position: NetPosition
 
 
-class AccountMark(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class AccountMark(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """The account at the mark of one boundary.
 
     Attributes
@@ -46,13 +48,13 @@ class AccountMark(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     loss
         State of the trade day's loss; once breached it stays so until the next trade day.
     quotes
-        Last usable quotes by symbol.
+        Last sound quotes by symbol.
     """
 
     boundary_ns: int
     equity_account: Decimal | None
     loss: LossState
-    quotes: dict[str, Quote]
+    quotes: Mapping[str, Quote]
 
 
 class MarkState(msgspec.Struct, forbid_unknown_fields=True):
@@ -77,13 +79,9 @@ class MarkRules:
     instruments: Mapping[str, Instrument]
 
 
-def _total(parts: Iterable[Decimal | None]) -> Decimal | None:
-    total = Decimal(0)
-    for part in parts:
-        if part is None:
-            return None
-        total += part
-    return total
+def _plus(total: Decimal | None, part: Decimal | None) -> Decimal | None:
+    """Add, but unknown stays unknown."""
+    return None if total is None or part is None else total + part
 
 
 class MarkBook:
@@ -91,12 +89,19 @@ class MarkBook:
 
     def __init__(self, rules: MarkRules, state: MarkState | None = None) -> None:
         self._rules = rules
+        # A sum that begins at 0 writes 1E+5 out.
+        self._start_balance = _ZERO + rules.start_balance
         self._state = state or MarkState([], [], None, None, day_breached=False)
         self._marks = {mark.boundary_ns: mark for mark in self._state.marks}
+        # The trade day of the last mark, so that not every mark asks the calendar.
+        self._day_ns = range(0)
 
     def state(self) -> MarkState:
         """Return what a snapshot must keep."""
-        return msgspec.structs.replace(self._state, marks=list(self._marks.values()))
+        marks = [
+            msgspec.structs.replace(mark, quotes=dict(mark.quotes)) for mark in self._marks.values()
+        ]
+        return msgspec.structs.replace(self._state, marks=marks)
 
     def reach(self, boundary_ns: int) -> None:
         """Note that a lane has passed a boundary: its mark is wanted."""
@@ -115,8 +120,9 @@ class MarkBook:
 
     def prune(self, decided_ns: int) -> None:
         """Forget the marks of boundaries that every lane has behind it."""
-        for boundary_ns in [b for b in self._marks if b <= decided_ns]:
-            del self._marks[boundary_ns]
+        # Marks are made in ascending order.
+        while self._marks and (first_ns := next(iter(self._marks))) <= decided_ns:
+            del self._marks[first_ns]
 
     def make(self, parts: Sequence[tuple[str, Contribution | None]]) -> Position:
         """Make the earliest wanted mark from what each lane knew; return the account's total.
@@ -129,19 +135,26 @@ class MarkBook:
         rules = self._rules
         boundary_ns = self._state.reached.pop(0)
         mark_ns = boundary_ns - rules.mark_lag_ns
-        known = [(symbol, part) for symbol, part in parts if part is not None]
-        quotes = {}
-        for symbol, part in known:
+        prices: dict[str, tuple[float, float]] = {}
+        realised: Decimal | None = _ZERO
+        recv_ns: int | None = None
+        exposed: list[tuple[str, NetPosition]] = []
+        for symbol, part in parts:
+            if part is None:
+                continue
+            realised = _plus(realised, part.position.realised_account)
             if part.bid is not None and part.ask is not None:
-                quote = quote_of(part.bid, part.ask, rules.instruments[symbol])
-                if quote is not None:
-                    quotes[symbol] = quote
-        realised = _total(part.position.realised_account for _, part in known)
-        open_profit = _total(
-            unrealised(part.position, rules.instruments[symbol], rules.account_currency, quotes)
-            for symbol, part in known
-        )
-        equity = _total((rules.start_balance, realised, open_profit))
+                prices[symbol] = (part.bid, part.ask)
+                if recv_ns is None or part.quote_recv_ns > recv_ns:
+                    recv_ns = part.quote_recv_ns
+            if part.position.average_price is not None:
+                exposed.append((symbol, part.position))
+        quotes = LazyQuotes(prices, rules.instruments)
+        open_profit: Decimal | None = _ZERO
+        for symbol, position in exposed:
+            profit = unrealised(position, rules.instruments[symbol], rules.account_currency, quotes)
+            open_profit = _plus(open_profit, profit)
+        equity = _plus(_plus(self._start_balance, realised), open_profit)
         self._marks[boundary_ns] = AccountMark(
             boundary_ns, equity, self._loss(mark_ns, equity), quotes
         )
@@ -149,10 +162,8 @@ class MarkBook:
             account=rules.account,
             symbol="*",
             ts_event_ns=mark_ns,
-            ts_recv_ns=max(
-                (p.quote_recv_ns for _, p in known if p.bid is not None), default=mark_ns
-            ),
-            units=Decimal(0),
+            ts_recv_ns=mark_ns if recv_ns is None else recv_ns,
+            units=_ZERO,
             average_price=None,
             realised_account=realised,
             unrealised_account=open_profit,
@@ -162,9 +173,11 @@ class MarkBook:
     def _loss(self, mark_ns: int, equity: Decimal | None) -> LossState:
         """Compare with the first mark of the trade day; a day that began unknown stays unknown."""
         state = self._state
-        day_start_ns = trade_day_start_ns(mark_ns)
-        if day_start_ns != state.day_start_ns:
-            state.day_start_ns = day_start_ns
+        if mark_ns not in self._day_ns:
+            start_ns = trade_day_start_ns(mark_ns)
+            self._day_ns = range(start_ns, roll_ns(trade_date(mark_ns)))
+        if self._day_ns.start != state.day_start_ns:
+            state.day_start_ns = self._day_ns.start
             state.day_equity_account = equity
             state.day_breached = False
         if state.day_breached:

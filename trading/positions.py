@@ -11,7 +11,7 @@ from trading.conversion import Quotes, profit_rate, to_account
 _ZERO = Decimal(0)
 
 
-class NetPosition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class NetPosition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """What one account holds in one symbol.
 
     Attributes

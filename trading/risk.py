@@ -1,11 +1,11 @@
-"""The five checks before an order may open or enlarge a position; what cannot be computed denies.
+"""The six checks before an order may open or enlarge a position; what cannot be computed denies.
 
 Orders that only reduce a position do not come here: exits are never blocked.
 """
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from domain.errors import BadUse
 from domain.instruments import Instrument
@@ -18,12 +18,14 @@ LossState = Literal["within", "breached", "unknown"]
 
 @dataclass(frozen=True)
 class RiskLimits:
-    """Bounds of the five checks; a value on the bound passes.
+    """Bounds of the checks; a value on the bound passes.
 
     Attributes
     ----------
     max_position_notional, max_order_notional
         Account currency (> 0), at the mid rate of the mark; the position is the one after the fill.
+    max_position_units
+        Base units (> 0); a larger position is not denied but made this large.
     max_price_age_ns
         Decision time minus receive time of the last tick (> 0).
     max_spread_pips
@@ -34,13 +36,19 @@ class RiskLimits:
 
     max_position_notional: Decimal = Decimal(50_000)
     max_order_notional: Decimal = Decimal(100_000)
+    max_position_units: Decimal = Decimal(10_000_000)
     max_price_age_ns: int = 30 * SECOND_NS
     max_spread_pips: Decimal = Decimal(5)
     max_daily_loss_fraction: Decimal = Decimal("0.02")
 
     def __post_init__(self) -> None:
         """Refuse bounds that could never pass or never deny."""
-        amounts = (self.max_position_notional, self.max_order_notional, self.max_spread_pips)
+        amounts = (
+            self.max_position_notional,
+            self.max_order_notional,
+            self.max_position_units,
+            self.max_spread_pips,
+        )
         if not all(value.is_finite() and value > 0 for value in amounts):
             msg = "risk limits must be finite and above 0"
             raise BadUse(msg)
@@ -49,20 +57,21 @@ class RiskLimits:
             raise BadUse(msg)
 
 
-@dataclass(frozen=True)
-class Market:
+class Market(NamedTuple):
     """What the checks know of one symbol at the moment of a decision.
 
     Attributes
     ----------
     quote
-        Last usable quote, or None.
+        Last sound quote, or None.
     age_ns
         Decision time minus receive time of that quote.
     base_rate
         Mid rate from base to account currency at the mark (> 0), or None.
     loss
         State of the trade day's loss at the mark.
+    suspect
+        True where the quote behind the signal carries a bit of ``domain.ticks.SUSPECT``.
     """
 
     instrument: Instrument
@@ -70,6 +79,7 @@ class Market:
     age_ns: int
     base_rate: Decimal | None
     loss: LossState
+    suspect: bool = False
 
 
 def deny_reason(
@@ -84,6 +94,8 @@ def deny_reason(
     """
     if market.quote is None:
         return "no_quote"
+    if market.suspect:
+        return "suspect_quote"
     if market.age_ns > limits.max_price_age_ns:
         return "stale_price"
     spread_pips = (market.quote.ask - market.quote.bid).scaleb(-market.instrument.pip_location)

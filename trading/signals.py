@@ -63,6 +63,7 @@ class SignalLogic:
         quote: tuple[float, float] | None,
         p_up: float | None,
         reason: str,
+        verdict: int = 0,
     ) -> Signal:
         """Return the decision of one boundary.
 
@@ -76,9 +77,12 @@ class SignalLogic:
             The ensemble's probability in [0, 1], or None where there is no view.
         reason
             Why there is no view; read only where ``p_up`` is None.
+        verdict
+            Bits of ``domain.ticks.Verdict`` of the quote.
         """
+        moment = (ts_event_ns, ts_recv_ns, quote, verdict)
         if p_up is None:
-            return self._signal(ts_event_ns, ts_recv_ns, quote, None, reason, actionable=False)
+            return self._signal(moment, None, reason, actionable=False)
         edge = p_up - 0.5
         if abs(edge) >= self._config.min_edge:
             self._side = "buy" if edge > 0.0 else "sell"
@@ -89,7 +93,7 @@ class SignalLogic:
             why = "horizon_passed"
         else:
             why = "no_edge" if self._side == "flat" else "hold"
-        return self._signal(ts_event_ns, ts_recv_ns, quote, p_up, why, actionable=True)
+        return self._signal(moment, p_up, why, actionable=True)
 
     def snapshot(self) -> dict[str, Any]:
         """Return the state as a plain versioned mapping."""
@@ -97,14 +101,13 @@ class SignalLogic:
 
     def _signal(
         self,
-        ts_event_ns: int,
-        ts_recv_ns: int,
-        quote: tuple[float, float] | None,
+        moment: tuple[int, int, tuple[float, float] | None, int],
         p_up: float | None,
         reason: str,
         *,
         actionable: bool,
     ) -> Signal:
+        ts_event_ns, ts_recv_ns, quote, verdict = moment
         bid, ask = quote if quote is not None else (None, None)
         return Signal(
             signal_id=signal_id(self._config.model_id, self._symbol, ts_event_ns, RULE),
@@ -120,4 +123,5 @@ class SignalLogic:
             bid=bid,
             ask=ask,
             reason=reason,
+            verdict=verdict,
         )

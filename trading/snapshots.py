@@ -9,7 +9,9 @@ from domain.errors import BadUse, Corrupt
 from trading.lanes import LaneState
 from trading.marks import MarkState
 
-SNAPSHOT_VERSION = 1
+SNAPSHOT_VERSION = 2
+_READABLE = (1, 2)
+"""Version 1 differs in nothing but its signals, which know no verdict yet."""
 
 
 class ExecutionState(msgspec.Struct, forbid_unknown_fields=True):
@@ -53,7 +55,7 @@ def load(plain: Mapping[str, Any]) -> ExecutionState:
     Corrupt
         If it is of another version, or not whole.
     """
-    if plain.get("v") != SNAPSHOT_VERSION:
+    if plain.get("v") not in _READABLE:
         msg = f"execution snapshot version {plain.get('v')}, this reader knows {SNAPSHOT_VERSION}"
         raise Corrupt(msg)
     try:

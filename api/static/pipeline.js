@@ -11,8 +11,7 @@ export function pipeline(state) {
   const steps = [
     ["Ticks in", totals.ticks_in, rate ? `${format.count(Math.round(rate))}/s` : ""],
     ["Accepted", totals.ticks_accepted, accepted],
-    ["1 s bars", totals["bars.1s"], ""],
-    ["1 m bars", totals["bars.1m"], ""],
+    ["Bars", totals.bars, ""],
     ["Signals", totals.signals, ""],
     ["Orders", totals.orders, ""],
     ["Fills", totals.fills, ""],

@@ -70,7 +70,8 @@ def test_the_page_follows_the_stream(browser: Any, server: Server, view: View) -
     browser.open(server.url)
     browser.wait("document.getElementById('connection-word').textContent === 'Live'")
     view.apply(Topic.BARS, demo_bar("EURUSD", "1s", START_NS + 10**13, [1.23456]))
-    browser.wait(f"{EURUSD}.getAttribute('aria-label').includes('bid 1.23452')")
+    # The word is there before the first tile is.
+    browser.wait(f"{EURUSD}?.getAttribute('aria-label').includes('bid 1.23452')")
     browser.read("document.querySelector('.tile[data-symbol=USDJPY]').click()")
     browser.wait("document.getElementById('chart-title').textContent === 'USD/JPY'")
     browser.wait("document.getElementById('candles').ariaLabel.startsWith('USD/JPY, 20')")

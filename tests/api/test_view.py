@@ -11,11 +11,13 @@ from hdrh.histogram import HdrHistogram
 from api.equity import MAX_POINTS
 from api.prices import MAX_CANDLES, MAX_SPARK
 from api.view import MAX_ROWS, View
+from domain.bars import Passed
 from domain.nanos import MINUTE_NS, SECOND_NS
 from domain.orders import Execution, Order, OrderStatus, Position
 from domain.predictions import Side, Signal
 from domain.topics import Topic, WorkerMetrics
 from testkit.demo_view import START_NS, demo_bar, demo_view
+from testkit.tapes import bar
 
 
 def signal(number: int, symbol: str = "EURUSD", side: Side = "buy") -> Signal:
@@ -152,6 +154,18 @@ def test_quotes_are_on_the_grid_of_their_symbol() -> None:
     tile = view.snapshot()["prices"][0]
     assert (tile["name"], tile["digits"], tile["pip_digits"]) == ("USD/JPY", 3, 2)
     assert (tile["spread_pips"], tile["change_pips"]) == (0.8, 10.0)
+
+
+@pytest.mark.parametrize("timeframe", ["30s", "60s", "5m", "1h", "100tick", "5pip"])
+def test_bars_that_no_panel_shows_change_nothing(timeframe: str) -> None:
+    """A page has one-second quotes and one-minute candles, whatever else a run builds."""
+    view = demo_view(5)
+    before, revision = view.snapshot(), view.revision
+    end = START_NS + 10 * MINUTE_NS
+    view.apply(Topic.BARS, bar(timeframe, end, end + MINUTE_NS, price=2.0))
+    view.apply(Topic.BARS, Passed("EURUSD", end))
+    assert view.revision == revision
+    assert {**view.snapshot(), "idle_s": 0} == {**before, "idle_s": 0}
 
 
 def test_metrics_of_workers_are_added_and_histograms_merged() -> None:

@@ -11,7 +11,7 @@ from brokers.paper import PaperBroker, PaperConfig
 from domain.errors import BadUse, Corrupt
 from domain.ids import execution_id
 from domain.orders import Order
-from domain.ticks import TickArray, new_records
+from domain.ticks import TickArray, Verdict, new_records
 from trading.ports import DUPLICATE, Broker, BrokerReport
 
 MS = 1_000_000
@@ -82,6 +82,19 @@ def test_heartbeats_and_judged_ticks_do_not_fill(venue: PaperBroker) -> None:
     fill = venue.match("ax1", records)
     assert fill is not None
     assert fill.ts_recv_ns == 62 * MS
+
+
+def test_a_suspect_tick_fills() -> None:
+    """A venue fills on its own market, whatever is thought of it here; this one is in memory."""
+    venue = PaperConfig().open(None)
+    venue.submit(ORDER, 0)
+    records = ticks(60, 61)
+    records["verdict"][0] = int(Verdict.SPREAD_BLOWOUT)
+    fill = venue.match("ax1", records)
+    assert fill is not None
+    assert fill.ts_recv_ns == 60 * MS
+    assert venue.fills() == [fill]
+    venue.close()
 
 
 def test_a_known_id_is_refused_and_logged(venue: PaperBroker) -> None:

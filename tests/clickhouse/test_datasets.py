@@ -1,18 +1,16 @@
 """Arrays for models: ordered, exact, nothing from the future, nothing twice."""
 
-from typing import Any
-
 import numpy as np
 import pytest
 from clickhouse_connect.driver.client import Client
 
 from clickhouse.datasets import prediction_pairs, training_data
-from domain.bars import Bar, Timeframe
 from domain.errors import BadUse
 from domain.nanos import MINUTE_NS
 from domain.predictions import FeatureVector, Prediction
 from sinks.clickhouse_batch import ArchiveBatch
 from sinks.clickhouse_columns import arrow_table
+from testkit.tapes import bar
 
 
 def put(client: Client, table: str, run: str, rows: list[object]) -> None:
@@ -21,28 +19,12 @@ def put(client: Client, table: str, run: str, rows: list[object]) -> None:
     client.insert_arrow(table, arrow_table(table, run, [batch]))
 
 
-def bar(timeframe: Timeframe, open_ns: int, close_ns: int, price: float = 1.0) -> Bar:
-    """Return a bar of one price."""
-    prices: dict[str, Any] = dict.fromkeys(Bar.__struct_fields__[5:17], price)
-    return Bar(
-        "EURUSD",
-        timeframe,
-        open_ns,
-        close_ns,
-        close_ns,
-        tick_count=1,
-        spread_mean_pips=1.0,
-        spread_max_pips=1.0,
-        **prices,
-    )
-
-
 def vector(
     symbol: str, minute: int, *x: float | None, ready: bool = True, schema: str = "s"
 ) -> FeatureVector:
     """Return the features of a minute, with the minute in the mid price."""
     ts_ns = minute * MINUTE_NS
-    return FeatureVector(symbol, ts_ns, ts_ns + 1, schema, x, ready, 1.1 + minute, 0.5)
+    return FeatureVector(symbol, ts_ns, ts_ns + 1, schema, x, ready, 1.1 + minute, 0.5, 0)
 
 
 def test_training_data_is_what_a_model_may_see(client: Client, run: str) -> None:
@@ -94,9 +76,9 @@ def test_vectors_of_two_lengths_under_one_schema_are_refused(client: Client, run
 
 def test_predictions_come_with_the_mid_of_their_moment(client: Client, run: str) -> None:
     """A model that was not ready and a bar that is missing are NaN, not a gap."""
-    bars: list[object] = [bar("1m", (k - 1) * MINUTE_NS, k * MINUTE_NS, 1.5 + k) for k in (1, 2)]
-    coarse = bar("5m", -3 * MINUTE_NS, 2 * MINUTE_NS, 9.0)
-    put(client, "bars", run, [*bars, coarse])
+    bars: list[object] = [bar("1m", (k - 1) * MINUTE_NS, price=1.5 + k) for k in (1, 2)]
+    others = [bar("5m", -3 * MINUTE_NS, price=9.0), bar("5pip", 0, 2 * MINUTE_NS, price=9.0)]
+    put(client, "bars", run, [*bars, *others])
     said: list[object] = [
         Prediction("EURUSD", k * MINUTE_NS, 5, model, "id", 300, p_up, p_up is not None)
         for k, model, p_up in ((2, "online", 0.25), (1, "online", None), (3, "online", 0.75),

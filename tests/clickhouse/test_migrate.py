@@ -1,7 +1,9 @@
 """Migrations: applied once, in order, and never changed afterwards."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from clickhouse_connect.driver.client import Client
@@ -9,6 +11,9 @@ from clickhouse_connect.driver.client import Client
 from clickhouse.migrate import MIGRATIONS, connect, load, migrate
 from clickhouse.tables import TABLES
 from domain.errors import Halt
+from sinks.clickhouse_batch import ArchiveBatch
+from sinks.clickhouse_columns import arrow_table
+from testkit.tapes import bar
 
 
 @pytest.fixture
@@ -54,6 +59,130 @@ def test_every_table_is_there_with_run_first_in_its_key(empty: Client) -> None:
         "SELECT table, name FROM system.columns WHERE database = currentDatabase() AND comment = ''"
     ).result_rows
     assert list(silent) == []
+
+
+OLD_BARS = """
+INSERT INTO bars (run, symbol, timeframe, ts_open, tick_count, mid_close)
+SELECT 'old', 'EURUSD', '1m', fromUnixTimestamp64Nano(60000000000 * number, 'UTC'), number, 1.5
+FROM numbers({})
+"""
+"""Consecutive minutes, in the columns of the first five migrations."""
+
+OLD_TICKS = """
+INSERT INTO {} (run, symbol, ts_event, seq, bid, ask)
+SELECT 'old', 'EURUSD', fromUnixTimestamp64Nano(number, 'UTC'), number, 1.5, 1.5 FROM numbers(5)
+"""
+
+
+@pytest.fixture
+def before(empty: Client, tmp_path: Path) -> Client:
+    """Client in a database with the first five migrations and some rows, in several parts."""
+    folder = tmp_path / "first"
+    folder.mkdir()
+    for path in sorted(MIGRATIONS.glob("*.sql"))[:5]:
+        shutil.copy(path, folder)
+    assert len(migrate(empty, folder=folder)) == 5
+    # Parts that are merged later, and rows that were written twice.
+    for rows in (10, 4):
+        empty.command(OLD_BARS.format(rows))
+    for table in ("ticks", "ticks_rejected"):
+        empty.command(OLD_TICKS.format(table))
+    empty.command("INSERT INTO features (run, symbol, ready) VALUES ('old', 'EURUSD', true)")
+    empty.command("INSERT INTO signals (run, signal_id, side) VALUES ('old', 'a', 'buy')")
+    return empty
+
+
+def put(client: Client, table: str, run: str, rows: Any) -> None:
+    """Insert rows as the sink would."""
+    batch = ArchiveBatch(table, 0, 0, len(rows) - 1, rows)
+    client.insert_arrow(table, arrow_table(table, run, [batch]))
+
+
+def value(client: Client, query: str) -> Any:
+    """Return the one value of a query."""
+    return client.query(query).result_rows[0][0]
+
+
+def test_an_old_database_keeps_its_rows(before: Client) -> None:
+    """New columns are zero or null there; merges over both kinds of parts lose nothing."""
+    assert migrate(before) == ["0006_quality_and_more_bars.sql"]
+    for _ in range(2):
+        assert value(before, "SELECT count() FROM bars FINAL") == 10
+        assert value(before, "SELECT sum(tick_count) FROM bars FINAL") == 45
+        empty = "seq = 0 AND verdict = 0 AND micro_gap_mean_pips IS NULL AND up_count = 0"
+        assert value(before, f"SELECT countIf({empty}) FROM bars FINAL") == 10  # noqa: S608
+        for table, count in (("ticks", 5), ("ticks_rejected", 5), ("features", 1), ("signals", 1)):
+            found = f"SELECT countIf(verdict = 0 AND run = 'old') FROM {table} FINAL"  # noqa: S608
+            assert value(before, found) == count
+        before.command("OPTIMIZE TABLE bars FINAL")
+        before.command("OPTIMIZE TABLE ticks FINAL")
+    assert migrate(before) == []
+
+
+def test_the_sixth_may_be_repeated(before: Client) -> None:
+    """Killed before it was noted down, it is applied again, and rows of the new kind stay."""
+    migrate(before)
+    put(before, "bars", "new", [bar("5pip", 7, 9, seq=seq) for seq in (1, 2)])
+    before.command("TRUNCATE TABLE schema_migrations")
+    assert len(migrate(before)) == 6
+    assert value(before, "SELECT count() FROM bars FINAL") == 12
+
+
+@pytest.mark.parametrize("kind", ["from scratch", "from an old one"])
+def test_bars_of_one_nanosecond_are_two_rows(
+    kind: str, request: pytest.FixtureRequest, empty: Client
+) -> None:
+    """Two range bars that open together both stay; one that is written twice stays once."""
+    client: Client = empty if kind == "from scratch" else request.getfixturevalue("before")
+    migrate(client)
+    twins = [bar("5pip", 7, 9, seq=seq, price=1.0 + seq) for seq in (1, 2)]
+    for rows in (twins, twins[:1], twins[1:]):
+        put(client, "bars", "new", rows)
+    query = "SELECT seq, mid_close FROM bars FINAL WHERE run = 'new' ORDER BY seq"
+    for _ in range(2):
+        assert list(client.query(query).result_rows) == [(1, 2.0), (2, 3.0)]
+        client.command("OPTIMIZE TABLE bars FINAL")
+
+
+def test_old_and_new_databases_have_one_schema(before: Client, chdb_dsn: str) -> None:
+    """Whatever a database began with: the same tables, columns, types, codecs and keys."""
+    migrate(before)
+    fresh = connect(chdb_dsn, f"{before.database}_fresh")
+    try:
+        migrate(fresh)
+        columns = (
+            "SELECT table, name, type, comment, compression_codec, is_in_sorting_key, position "
+            "FROM system.columns WHERE database = currentDatabase() ORDER BY table, position"
+        )
+        assert before.query(columns).result_rows == fresh.query(columns).result_rows
+        key = "SELECT sorting_key FROM system.tables WHERE database = currentDatabase() "
+        for client in (before, fresh):
+            found = value(client, f"{key} AND name = 'bars'")
+            assert found == "run, symbol, timeframe, ts_open, seq"
+    finally:
+        fresh.command(f"DROP DATABASE {fresh.database}")
+        fresh.close()
+
+
+def test_late_ticks_have_a_table_like_that_of_rejected_ones(empty: Client) -> None:
+    """The same columns, key and parts, and a window for tokens."""
+    migrate(empty)
+    columns = (
+        "SELECT name, type, comment, compression_codec FROM system.columns "
+        "WHERE database = currentDatabase() AND table = '{}' ORDER BY position"
+    )
+    tables = (
+        "SELECT engine, sorting_key, partition_key, position(create_table_query, "
+        "'non_replicated_deduplication_window = 1000') > 0 AS window FROM system.tables "
+        "WHERE database = currentDatabase() AND name = '{}'"
+    )
+    for query in (columns, tables):
+        late, rejected = (
+            empty.query(query.format(name)).result_rows for name in ("ticks_late", "ticks_rejected")
+        )
+        assert late == rejected
+        assert len(late) > 0
+    assert late[0][-1] == 1
 
 
 def test_only_missing_ones_are_applied(empty: Client, folder: Path) -> None:

@@ -11,7 +11,7 @@ from clickhouse_connect.driver.client import Client
 
 from clickhouse import results
 from clickhouse.runs import record_run, run_facts
-from domain.bars import TIMEFRAMES, Bar, Timeframe
+from domain.bars import DEFAULT_TIMEFRAMES, Bar, frame_of
 from domain.canonical import bar_columns, bars_sha256, signal_columns, signals_sha256
 from domain.nanos import MINUTE_NS
 from domain.orders import Execution, Order, OrderStatus, Position
@@ -19,9 +19,12 @@ from domain.predictions import Signal
 from domain.ticks import Verdict, new_records
 from sinks.clickhouse_batch import ArchiveBatch
 from sinks.clickhouse_columns import arrow_table
+from testkit import tapes
 
 SYMBOLS = ("EURUSD", "USDJPY", "AUDUSD")
-REALS = (*Bar.__struct_fields__[5:17], "spread_mean_pips", "spread_max_pips")
+FRAMES = (*DEFAULT_TIMEFRAMES, "100tick", "5pip")
+REALS = (*tapes.PRICE_FIELDS, "spread_mean_pips", "spread_max_pips", "move_sq_sum_pips2")
+COUNTS = ("tick_count", "suspect_count", "up_count", "down_count", "verdict")
 
 
 def put(client: Client, table: str, run: str, rows: Any) -> None:
@@ -31,15 +34,22 @@ def put(client: Client, table: str, run: str, rows: Any) -> None:
 
 
 def bars(random: np.random.Generator) -> list[Bar]:
-    """Return bars of every symbol and timeframe with random prices."""
+    """Return bars of every symbol and timeframe with random values, half of them without sizes."""
     found: list[Bar] = []
-    timeframe: Timeframe
     for symbol in SYMBOLS:
-        for timeframe, length in TIMEFRAMES.items():
+        for timeframe in FRAMES:
+            length = frame_of(timeframe).length_ns
             for k in range(20):
-                reals = dict(zip(REALS, random.normal(1.1, 0.1, 14).tolist(), strict=True))
-                ends = (k * length, (k + 1) * length, (k + 1) * length + 3)
-                found.append(Bar(symbol, timeframe, *ends, tick_count=k + 1, **reals))
+                fields: dict[str, Any] = {
+                    **dict(zip(REALS, random.normal(1.1, 0.1, len(REALS)).tolist(), strict=True)),
+                    **dict(
+                        zip(COUNTS, random.integers(0, 2**40, len(COUNTS)).tolist(), strict=True)
+                    ),
+                    "micro_gap_mean_pips": float(random.normal()) if k % 2 else None,
+                    # Range bars may all open at one nanosecond.
+                    "seq": k,
+                }
+                found.append(tapes.bar(timeframe, k * length, symbol=symbol, **fields))
     return found
 
 
@@ -54,7 +64,7 @@ def signals(random: np.random.Generator) -> list[Signal]:
                 Signal(
                     f"{symbol}{k}", symbol, k * MINUTE_NS, k * MINUTE_NS + 9, "m", "edge",
                     "flat" if p_up is None else "buy", p_up is not None, abs(2 * (p_up or 0.5) - 1),
-                    p_up, bid, bid, "cold" if p_up is None else "edge",
+                    p_up, bid, bid, "cold" if p_up is None else "edge", k << 16,
                 )
             )  # fmt: skip
     return found
@@ -86,7 +96,7 @@ def test_a_run_without_records_has_digests_and_zeros(client: Client, run: str) -
     assert results.sha256_bars(client, run) == bars_sha256(bar_columns([]))
     assert results.sha256_signals(client, run) == signals_sha256(signal_columns([]))
     assert set(results.counts(client, run).values()) == {0}
-    assert results.bars_by_timeframe(client, run) == dict.fromkeys(TIMEFRAMES, 0)
+    assert results.bars_by_timeframe(client, run, FRAMES) == dict.fromkeys(FRAMES, 0)
     assert results.rejected_by_reason(client, run) == {}
     assert results.pnl(client, run) == {}
     assert results.orders_sent(client, run) == results.fills(client, run) == 0
@@ -104,7 +114,10 @@ def test_counts_count_records_once(client: Client, run: str) -> None:
     put(client, "ticks_rejected", run, rejected[:2])
     found = results.counts(client, run)
     assert (found["bars"], found["ticks_rejected"], found["ticks"]) == (len(these), 3, 0)
-    assert results.bars_by_timeframe(client, run) == dict.fromkeys(TIMEFRAMES, 60)
+    found = results.bars_by_timeframe(client, run, ("30s",))
+    assert found == {"30s": 0, **dict.fromkeys(FRAMES, 60)}
+    # Times by length, then ticks, then ranges; also what is there and was not asked for.
+    assert list(found) == ["1s", "30s", "1m", "5m", "1h", "100tick", "5pip"]
     assert results.rejected_by_reason(client, run) == {"crossed": 2, "late": 1}
 
 

@@ -4,18 +4,25 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from config.plan import (
     READS,
+    SHARED,
+    WHOLE,
     WORKERS,
     WRITES,
     AnyFeed,
     Plan,
     RecordedPlan,
+    Share,
     SimulatedPlan,
     plan_path,
     read,
     save,
+    share_of,
+    worker_names,
 )
 from domain.errors import Corrupt
 from domain.log import LogAddress
@@ -103,6 +110,30 @@ def test_each_worker_has_its_own_group(tmp_path: Path) -> None:
     groups = {p.group(worker) for p in (plan, other) for worker in WORKERS}
     assert len(groups) == 2 * len(WORKERS)
     assert plan.group("trading") == "aifx.run-1.trading"
+
+
+@given(partitions=st.integers(1, 100), count=st.integers(1, 100))
+def test_shares_hold_every_partition_once(partitions: int, count: int) -> None:
+    """However many processes share a dataflow: none reads what another reads, none is left out."""
+    shares = [Share(index, count).of(partitions) for index in range(count)]
+    assert sorted(p for share in shares for p in share) == list(range(partitions))
+    assert all(list(share) == sorted(share) for share in shares)
+    # As even as can be.
+    assert max(map(len, shares)) - min(map(len, shares)) <= 1
+    assert WHOLE.of(partitions) == tuple(range(partitions))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 12])
+def test_the_name_of_a_process_tells_its_share(count: int) -> None:
+    """Names are distinct, and one process of a dataflow is named like it."""
+    names = worker_names(count)
+    assert len(set(names)) == len(names) == len(WORKERS) + count - 1
+    found = [share_of(name, count) for name in names]
+    assert list(dict.fromkeys(dataflow for dataflow, _ in found)) == list(WORKERS)
+    shares = [share for dataflow, share in found if dataflow == SHARED]
+    assert shares == [Share(index, count) for index in range(count)]
+    assert {share for dataflow, share in found if dataflow != SHARED} == {WHOLE}
+    assert worker_names(1) == WORKERS
 
 
 def test_what_is_read_is_written_before() -> None:

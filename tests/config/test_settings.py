@@ -126,8 +126,32 @@ BOUNDS: list[tuple[str, str, Any]] = [
     ("ingest", "grace_ms", -1),
     ("ingest", "grace_ms", 1.5),
     ("ingest", "heartbeat_ms", 0),
+    ("ingest", "lateness_ms", -1),
+    ("ingest", "gap_ms", 0),
+    ("ingest", "learn_ticks", 0),
+    ("ingest", "spread_ratio", 1),
+    ("ingest", "spread_ratio", float("nan")),
+    ("ingest", "spread_floor_pips", -0.1),
+    ("ingest", "spike_sigmas", 0),
+    ("ingest", "spike_sigmas", 101),
+    ("ingest", "spike_floor_pips", 0),
+    ("ingest", "spike_confirm_ticks", 1),
+    ("ingest", "spike_confirm_ticks", 17),
+    ("ingest", "spike_hold_ms", 0),
+    ("ingest", "stale_min_changes", 0),
+    ("ingest", "burst_min_duplicates", 0),
+    ("ingest", "burst_z_score", 0),
+    ("ingest", "burst_z_score", float("inf")),
+    ("ingest", "one_sided_ticks", 0),
     ("models", "horizon_ms", 0),
+    ("bars", "timeframes", []),
+    ("bars", "timeframes", ["1s", "5m"]),
+    ("bars", "timeframes", ["1m", "1s", "1m"]),
+    ("bars", "timeframes", ["1m", "7m"]),
+    ("bars", "timeframes", ["1m", "fortnight"]),
+    ("bars", "timeframes", "1m"),
     ("models", "online_weight", -0.1),
+    ("models", "batch_weight", -0.1),
     ("models", "online_weight", float("nan")),
     ("models", "online_learning_rate", 0),
     ("models", "online_min_labels", 0),
@@ -159,17 +183,60 @@ def test_a_value_out_of_bounds_is_refused(section: str, name: str, value: Any) -
 @pytest.mark.parametrize(
     ("section", "name", "value"),
     [
+        ("ingest", "lateness_ms", 0),
+        ("ingest", "spread_floor_pips", 0),
+        ("ingest", "spike_sigmas", 100),
+        ("ingest", "spike_confirm_ticks", 2),
+        ("ingest", "spike_confirm_ticks", 16),
         ("signals", "min_edge", 0.499),
         ("execution", "fraction", 1),
         ("execution", "paper_latency_ms", 0),
         ("dashboard", "port", 0),
         ("dashboard", "port", 65_535),
         ("models", "online_weight", 0),
+        ("models", "batch_weight", 0),
+        ("bars", "timeframes", ("1m",)),
     ],
 )
 def test_a_value_at_its_bound_is_taken(section: str, name: str, value: Any) -> None:
     """Bounds are where the table says, and no nearer."""
     assert getattr(getattr(settings_of({section: {name: value}}), section), name) == value
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["1s"], "must hold 1m, on which decisions are made, and none twice"),
+        (["1m", "1m"], "must hold 1m, on which decisions are made, and none twice"),
+        (["1m", "7m"], "timeframe 7m does not divide the day: its bars would not be aligned"),
+        (["1m", "1d"], "'1d' is no timeframe; write 30s, 5m, 4h, 1000tick or 5pip"),
+    ],
+)
+def test_timeframes_that_cannot_be_built_are_refused_in_one_line(
+    names: list[str], words: str
+) -> None:
+    """What is wrong with the name, and what would do."""
+    with pytest.raises(BadUse) as caught:
+        settings_of({"bars": {"timeframes": names}})
+    assert str(caught.value).startswith(f"setting bars.timeframes: Value error, {words}")
+    assert "\n" not in str(caught.value)
+
+
+def test_timeframes_stand_in_one_order(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However they were written, and wherever: two runs of the same bars have the same settings."""
+    ordered = ("10s", "1m", "4h", "1000tick", "5pip")
+    path = write('[bars]\ntimeframes = ["5pip", "4h", "1000tick", "1m", "10s"]\n')
+    assert load(path).bars.timeframes == ordered
+    monkeypatch.setenv("AIFX__BARS__TIMEFRAMES", '["1m", "30s"]')
+    assert load(path).bars.timeframes == ("30s", "1m")
+
+
+@pytest.mark.parametrize("one", ["online_weight", "batch_weight"])
+def test_some_model_is_deployed(one: str) -> None:
+    """One weight may be 0, not both: a run without a model would decide nothing."""
+    assert getattr(settings_of({"models": {one: 0}}).models, one) == 0
+    with pytest.raises(BadUse, match=r"setting models: .*are both 0: no model would be deployed"):
+        settings_of({"models": {"online_weight": 0, "batch_weight": 0}})
 
 
 def test_settings_do_not_change_once_read() -> None:

@@ -16,9 +16,10 @@ from clickhouse.migrate import load as migrations
 from clickhouse.tables import TABLE_OF
 from config import settings as config
 from config.settings import Settings
+from domain.bars import Passed
 from domain.log import END_HEADER, STAMP_HEADER, Stamp
 from domain.ticks import TICK_DTYPE, Kind, TickSource, Verdict
-from domain.topics import RECORD_TYPES, RECORD_VERSION, Topic
+from domain.topics import RECORD_TYPES, RECORD_VERSIONS, Topic
 from jobs.cli import app
 from jobs.report import AccuracyFigures, Hop, PnlDetail, Report
 
@@ -82,6 +83,26 @@ def commands(group: TyperGroup, before: str = "aifx") -> Iterator[tuple[str, Typ
             yield f"{before} {name}", command
 
 
+def field_tables(text: str) -> list[list[list[str]]]:
+    """Return the rows of each table that describes the fields of a record."""
+    return [rows(part.split("\n\n")[0]) for part in text.split("\n\n| field |")[1:]]
+
+
+def assert_describes(described: list[list[str]], record: type[msgspec.Struct]) -> None:
+    """Hold the rows of a table against the fields of a record; a tag is its first field."""
+    info = msgspec.inspect.type_info(record)
+    assert isinstance(info, msgspec.inspect.StructType)
+    tagged = (
+        [] if info.tag_field is None else [[info.tag_field, "string", "", "no", f"`{info.tag}`"]]
+    )
+    assert described[: len(tagged)] == tagged
+    fields = described[len(tagged) :]
+    assert [row[0] for row in fields] == [field.encode_name for field in info.fields]
+    for field, row in zip(info.fields, fields, strict=True):
+        nullable = isinstance(field.type, msgspec.inspect.UnionType)
+        assert row[3] == ("yes" if nullable else "items" if field.name == "values" else "no"), row
+
+
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_relative_link_resolves(path: Path) -> None:
     """A link to a file finds it, and a link to a heading finds that too."""
@@ -121,7 +142,8 @@ def test_settings_are_documented_with_their_defaults() -> None:
     wanted = {f"{part}.{name}": default for part, name, default in settings_in_code()}
     assert list(table) == list(wanted)
     for name, default in wanted.items():
-        text = "" if name == "clickhouse.dsn" else str(default)
+        text = ", ".join(default) if isinstance(default, tuple) else str(default)
+        text = "" if name == "clickhouse.dsn" else text
         assert table[name].strip("`") == (text or "empty"), name
 
 
@@ -167,20 +189,21 @@ def test_every_topic_is_documented() -> None:
 @pytest.mark.parametrize("topic", sorted(RECORD_TYPES))
 def test_every_field_of_a_record_is_documented(topic: Topic) -> None:
     """The first table of a record's section has its fields in order, and says which may be null."""
-    table = section(document("records.md"), f"`{topic}`").split("\n\n| ")[1]
-    info = msgspec.inspect.type_info(RECORD_TYPES[topic])
-    assert isinstance(info, msgspec.inspect.StructType)
-    described = rows(table)
-    assert [row[0] for row in described] == [field.encode_name for field in info.fields]
-    for field, row in zip(info.fields, described, strict=True):
-        nullable = isinstance(field.type, msgspec.inspect.UnionType)
-        assert row[3] == ("yes" if nullable else "items" if field.name == "values" else "no"), row
-    assert described[-1][4] == str(RECORD_VERSION)
+    described = field_tables(section(document("records.md"), f"`{topic}`"))[0]
+    assert_describes(described, RECORD_TYPES[topic])
+    assert described[-1][4] == str(RECORD_VERSIONS[topic])
+
+
+def test_every_field_of_a_boundary_without_a_bar_is_documented() -> None:
+    """The second table among the bars is that of the other record there."""
+    described = field_tables(section(document("records.md"), "`bars`"))[1]
+    assert_describes(described, Passed)
+    assert described[-1][4] == str(Passed("EURUSD", 0).v)
 
 
 def test_the_layout_of_a_tick_is_documented() -> None:
     """Offsets, sizes and types of the tick record are those of the wire."""
-    text = section(document("records.md"), "`ticks` and").split("\n### ")[0]
+    text = section(document("records.md"), "`ticks`, ").split("\n### ")[0]
     found = re.findall(r"^\| (\d+) \| (\d+) \| `(\w+)` \| (.*?) \|", text, re.MULTILINE)
     fields = TICK_DTYPE.fields
     assert fields is not None
@@ -198,7 +221,7 @@ def test_the_layout_of_a_tick_is_documented() -> None:
 
 def test_every_verdict_bit_is_documented() -> None:
     """The table of verdicts has bit, value and name of each."""
-    text = section(document("records.md"), "`ticks` and")
+    text = section(document("records.md"), "`ticks`, ")
     found = re.findall(r"^\| (\d+) \| (\d+) \| `([A-Z_]+)` \|", text, re.MULTILINE)
     wanted = [(str(bit.bit_length() - 1), str(bit.value), str(bit.name)) for bit in Verdict]
     assert found == wanted
@@ -212,9 +235,15 @@ def test_headers_and_stamps_are_documented() -> None:
 
 def test_every_table_of_the_store_is_documented() -> None:
     """The section on ClickHouse has each table with its sorting key."""
-    sql = "\n".join(statement for file in migrations() for statement in file.statements)
-    created = re.findall(r"CREATE TABLE IF NOT EXISTS (\w+).*?ORDER BY \(([^)]*)\)", sql, re.DOTALL)
-    keys = {table: key.replace("`", "") for table, key in created}
+    keys: dict[str, str] = {}
+    for statement in (statement for file in migrations() for statement in file.statements):
+        table = re.search(
+            r"(?:CREATE TABLE IF NOT EXISTS|ALTER TABLE) (\w+)(?: AS (\w+))?", statement
+        )
+        key = re.search(r"ORDER BY \(([^)]*)\)", statement)
+        assert table is not None, statement
+        if key is not None or table[2]:
+            keys[table[1]] = keys[table[2]] if key is None else key[1].replace("`", "")
     assert set(TABLE_OF.values()) <= set(keys)
     described = {row[0]: row[1] for row in rows(section(document("records.md"), "ClickHouse"))}
     assert {name: described.get(name) for name in keys} == keys

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.bars import TIMEFRAMES
+from domain.bars import DEFAULT_TIMEFRAMES, frame_of
 from domain.fx_calendar import (
     is_open,
     roll_ns,
+    rolls,
     session_open_ns,
     sessions,
     trade_date,
@@ -127,9 +128,9 @@ def test_a_span_has_the_sessions_of_its_moments(ts_ns: int, days: int) -> None:
 
 
 def test_no_bar_can_span_a_break() -> None:
-    """Sessions open and close on a multiple of every timeframe, for forty years."""
+    """Sessions open and close on a multiple of every usual timeframe, for forty years."""
     opens, closes = sessions(parse_ns("1995-01-01"), parse_ns("2035-01-01"))
-    for length in TIMEFRAMES.values():
+    for length in (frame_of(name).length_ns for name in DEFAULT_TIMEFRAMES):
         assert (opens % length == 0).all()
         assert (closes % length == 0).all()
 
@@ -146,3 +147,19 @@ def test_a_time_that_only_a_broken_clock_gives_is_closed(ts_ns: int) -> None:
     assert opens[at] == session_open_ns(now)
     far = int(np.searchsorted(opens, ts_ns, side="right")) - 1
     assert far < 0 or ts_ns >= closes[far]
+
+
+@settings(max_examples=50, deadline=None)
+@given(ts_ns=ANY_TIME, days=st.integers(0, 60))
+def test_the_rolls_of_a_span_are_those_of_its_days(ts_ns: int, days: int) -> None:
+    """Each moment finds the start and the end of its trade day, and the Sunday of its week."""
+    table = rolls(ts_ns, ts_ns + days * DAY_NS)
+    assert (np.diff(table) >= 23 * HOUR_NS).all()
+    assert (np.diff(table) <= 25 * HOUR_NS).all()
+    for moment in {ts_ns, ts_ns + days * DAY_NS // 2, ts_ns + days * DAY_NS}:
+        at = int(np.searchsorted(table, moment, side="right")) - 1
+        assert table[at] == trade_day_start_ns(moment)
+        assert table[at + 1] > moment
+        week = table[at - at % 7 :][:8]
+        assert [trade_date(int(roll)).weekday() for roll in week] == [0, 1, 2, 3, 4, 5, 6, 0]
+        assert week[0] <= moment < week[7]

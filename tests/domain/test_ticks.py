@@ -7,10 +7,13 @@ from hypothesis import strategies as st
 
 from domain.errors import Drop
 from domain.ticks import (
+    REJECTED,
+    SUSPECT,
     TICK_DTYPE,
     TICK_VERSION,
     Kind,
     TickSource,
+    Verdict,
     decode_ticks,
     event_clock,
     heartbeat,
@@ -30,6 +33,31 @@ GOLDEN = (
     "0000c07f"  # ask size: not given
     "0700000000000000"  # row
 )
+
+
+VERDICT_BITS = {
+    "NOT_FINITE": 0,
+    "NOT_POSITIVE": 1,
+    "CROSSED": 2,
+    "FUTURE": 3,
+    "OUT_OF_ORDER": 4,
+    "DUPLICATE": 5,
+    "CLOSED_MARKET": 6,
+    "LATE": 7,
+    "OFF_GRID": 8,
+    "SPIKE": 9,
+    "TRUNCATED": 10,
+    "UNKNOWN_VERSION": 11,
+    "UNKNOWN_KIND": 12,
+    "UNKNOWN_SYMBOL": 13,
+    "SPREAD_BLOWOUT": 16,
+    "STALE": 17,
+    "BURST": 18,
+    "ONE_SIDED": 19,
+    "LOCKED": 24,
+    "DELAYED": 25,
+    "GAP": 26,
+}
 
 
 def _one() -> bytes:
@@ -121,6 +149,15 @@ def test_any_bytes_that_a_search_finds_are_read_or_dropped(raw: bytes) -> None:
         assert len(raw) % 72 or any(version != TICK_VERSION for version in raw[::72])
 
 
+def test_the_numbers_of_the_verdicts() -> None:
+    """Bits are never renumbered; what they do to a tick follows from where they stand."""
+    assert {verdict.name: int(verdict).bit_length() - 1 for verdict in Verdict} == VERDICT_BITS
+    assert REJECTED & SUSPECT == 0
+    rejected = [verdict for verdict in Verdict if verdict & REJECTED]
+    suspect = [verdict for verdict in Verdict if verdict & SUSPECT]
+    assert (len(rejected), len(suspect), len(Verdict)) == (14, 4, 21)
+
+
 def test_the_event_clock_runs_forward() -> None:
     """Ticks move it to their event, heartbeats to their receipt less the grace; never back."""
     records = np.concatenate(
@@ -128,3 +165,26 @@ def test_the_event_clock_runs_forward() -> None:
     )
     assert event_clock(records, 500_000_000).tolist() == [10 * 10**9, 10 * 10**9, 10_500_000_000]
     assert event_clock(records[:0], 1).size == 0
+
+
+@pytest.mark.parametrize(
+    ("grace_s", "lateness_s", "seconds"),
+    [
+        (1, 2, [8, 8, 10, 10, 18]),
+        (3, 2, [8, 8, 9, 9, 18]),
+        (3, 0, [10, 10, 10, 11, 20]),
+    ],
+)
+def test_the_event_clock_waits_for_delayed_ticks(
+    grace_s: int, lateness_s: int, seconds: list[int]
+) -> None:
+    """Ticks prove time less the lateness; heartbeats less what is longer, grace or lateness."""
+    records = np.concatenate(
+        [
+            ticks("EURUSD", [(10, 1, 2), (9, 1, 2)], "1970-01-01"),
+            heartbeat(12 * 10**9),
+            ticks("EURUSD", [(11, 1, 2), (20, 1, 2)], "1970-01-01"),
+        ]
+    )
+    clock = event_clock(records, grace_s * 10**9, lateness_s * 10**9)
+    assert clock.tolist() == [second * 10**9 for second in seconds]

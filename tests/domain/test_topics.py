@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.bars import Bar
+from domain.bars import Bar, Passed
 from domain.errors import Drop
 from domain.orders import Execution, Order, Position
 from domain.predictions import FeatureVector, Prediction, Signal
 from domain.topics import (
     RECORD_TYPES,
+    RECORD_VERSIONS,
     DeadLetter,
     Topic,
     WorkerMetrics,
@@ -30,19 +31,22 @@ GOLDEN: dict[Topic, tuple[msgspec.Struct, str]] = {
     Topic.BARS: (
         minute_bar(0),
         (
-            '{"symbol":"EURUSD","timeframe":"1m","ts_open_ns":1709625600000000000,'
-            '"ts_event_ns":1709625660000000000,"ts_recv_ns":1709625660000000000,'
+            '{"type":"bar","symbol":"EURUSD","timeframe":"1m","seq":28493760,'
+            '"ts_open_ns":1709625600000000000,"ts_event_ns":1709625660000000000,'
+            '"ts_recv_ns":1709625660000000000,'
             '"bid_open":1.1,"bid_high":1.1,"bid_low":1.1,"bid_close":1.1,'
             '"ask_open":1.1,"ask_high":1.1,"ask_low":1.1,"ask_close":1.1,'
             '"mid_open":1.1,"mid_high":1.1,"mid_low":1.1,"mid_close":1.1,'
-            '"tick_count":7,"spread_mean_pips":1.0,"spread_max_pips":1.0,"v":1}'
+            '"tick_count":7,"suspect_count":0,"up_count":3,"down_count":2,"spread_mean_pips":1.0,'
+            '"spread_max_pips":1.0,"move_sq_sum_pips2":0.25,"micro_gap_mean_pips":null,'
+            '"verdict":0,"v":2}'
         ),
     ),
     Topic.FEATURES: (
-        FeatureVector("EURUSD", 60, 61, "s", (1.5, None), False, 1.1, 0.9),
+        FeatureVector("EURUSD", 60, 61, "s", (1.5, None), False, 1.1, 0.9, 65536),
         (
             '{"symbol":"EURUSD","ts_event_ns":60,"ts_recv_ns":61,"schema":"s","values":[1.5,null],'
-            '"ready":false,"mid_close":1.1,"spread_mean_pips":0.9,"v":1}'
+            '"ready":false,"mid_close":1.1,"spread_mean_pips":0.9,"verdict":65536,"v":2}'
         ),
     ),
     Topic.PREDICTIONS: (
@@ -53,11 +57,13 @@ GOLDEN: dict[Topic, tuple[msgspec.Struct, str]] = {
         ),
     ),
     Topic.SIGNALS: (
-        Signal("id", "EURUSD", 60, 61, "m", "edge-hold", "buy", True, 0.5, 0.75, 1.1, None, "edge"),
+        Signal(
+            "id", "EURUSD", 60, 61, "m", "edge-hold", "buy", True, 0.5, 0.75, 1.1, None, "edge", 9
+        ),
         (
             '{"signal_id":"id","symbol":"EURUSD","ts_event_ns":60,"ts_recv_ns":61,"model_id":"m",'
             '"rule":"edge-hold","side":"buy","actionable":true,"strength":0.5,"p_up":0.75,"bid":1.1,'
-            '"ask":null,"reason":"edge","v":1}'
+            '"ask":null,"reason":"edge","verdict":9,"v":2}'
         ),
     ),
     Topic.ORDERS: (
@@ -139,9 +145,10 @@ def _fields(topic: Topic) -> dict[str, object]:
 
 
 def test_every_json_topic_has_a_golden_record() -> None:
-    """A new topic comes with its bytes; the two of ticks carry no JSON."""
+    """A new topic comes with its bytes; those of ticks carry no JSON."""
     assert GOLDEN.keys() == RECORD_TYPES.keys()
-    assert set(Topic) - RECORD_TYPES.keys() == {Topic.TICKS, Topic.TICKS_REJECTED}
+    ticks = {Topic.TICKS, Topic.TICKS_REJECTED, Topic.TICKS_LATE}
+    assert set(Topic) - RECORD_TYPES.keys() == ticks
 
 
 @pytest.mark.parametrize("topic", TOPICS)
@@ -152,14 +159,34 @@ def test_the_bytes_of_a_record(topic: Topic) -> None:
     assert decode(topic, raw.encode()) == record
 
 
+def test_the_versions_of_the_records() -> None:
+    """A changed record counts its own version up, and no other; it is the last field."""
+    second = {Topic.BARS, Topic.FEATURES, Topic.SIGNALS}
+    assert {topic: 2 if topic in second else 1 for topic in RECORD_TYPES} == RECORD_VERSIONS
+    for topic, type_ in RECORD_TYPES.items():
+        assert type_.__struct_fields__[-1] == "v"
+        assert getattr(GOLDEN[topic][0], "v", None) == RECORD_VERSIONS[topic]
+
+
+def test_the_bytes_of_a_boundary_without_a_bar() -> None:
+    """It stands among the bars and has a version of its own."""
+    raw = b'{"type":"passed","symbol":"EURUSD","ts_event_ns":60,"v":1}'
+    assert encode(Passed("EURUSD", 60)) == raw
+    assert decode_as(Topic.BARS, raw, Passed) == Passed("EURUSD", 60)
+    with pytest.raises(Drop, match="bars record version 2; this reader knows version 1"):
+        decode(Topic.BARS, raw.replace(b'"v":1', b'"v":2'))
+    with pytest.raises(Drop, match="no bars record: Invalid value 'bridge'"):
+        decode(Topic.BARS, raw.replace(b"passed", b"bridge"))
+
+
 @pytest.mark.parametrize("topic", TOPICS)
-@pytest.mark.parametrize("version", [0, 2, -1])
-def test_another_version_is_dropped(topic: Topic, version: int) -> None:
-    """A record of tomorrow is not read as one of today."""
-    raw = json.dumps({**_fields(topic), "v": version}).encode()
-    with pytest.raises(
-        Drop, match=f"{topic} record version {version}; this reader knows version 1"
-    ):
+@pytest.mark.parametrize("step", [-2, -1, 1])
+def test_another_version_is_dropped(topic: Topic, step: int) -> None:
+    """A record of tomorrow is not read as one of today, nor one of yesterday."""
+    known = RECORD_VERSIONS[topic]
+    raw = json.dumps({**_fields(topic), "v": known + step}).encode()
+    words = f"{topic} record version {known + step}; this reader knows version {known}"
+    with pytest.raises(Drop, match=words):
         decode(topic, raw)
 
 
@@ -224,7 +251,7 @@ def test_a_changed_byte_is_read_or_dropped(topic: Topic, at: int, byte: int) -> 
 
 def test_a_number_that_is_none_is_written_as_null() -> None:
     """JSON has no NaN; a reader gets None for a feature that is not ready."""
-    vector = FeatureVector("EURUSD", 60, 61, "s", (float("nan"),), False, 1.1, 0.9)
+    vector = FeatureVector("EURUSD", 60, 61, "s", (float("nan"),), False, 1.1, 0.9, 0)
     assert decode_as(Topic.FEATURES, encode(vector), FeatureVector).values == (None,)
 
 
@@ -260,6 +287,7 @@ def test_the_names_of_the_topics() -> None:
     assert [topic.value for topic in Topic] == [
         "ticks",
         "ticks.rejected",
+        "ticks.late",
         "bars",
         "features",
         "predictions",

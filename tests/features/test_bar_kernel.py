@@ -1,123 +1,126 @@
-"""The bar kernel beside its own plain-Python form and beside a slow builder of bars."""
+"""The bar kernel beside a slow builder of bars, and beside its own plain-Python form."""
 
-from dataclasses import dataclass, field
-from decimal import Decimal
-from typing import Any
+import json
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from domain.bars import TIMEFRAMES, Bar, Timeframe
-from domain.nanos import MINUTE_NS, MS_NS
-from domain.ticks import Kind, TickArray
+from domain.nanos import MS_NS
+from domain.ticks import TickArray, Verdict
 from features import bars as bars_module
 from features.bar_kernel import bar_kernel
-from features.bars import BarConfig, BarOut, Boundary
+from features.bars import BarConfig
 from features.quality import QualityConfig
 from operators.decode import by_symbol
-from testkit.tapes import across_weekend, arrivals, spoil, walk
+from testkit.tapes import batches
+from tests.features.hostile_ticks import CLOSE_NS, hostile
+from tests.features.slow_bars import SlowBars, assert_same, joined
+from tests.features.wild_records import Step, records_of, wild_records
 
-SYMBOLS = ("EURUSD", "NZDUSD", "USDJPY")
-PIP = {"EURUSD": Decimal("0.0001"), "NZDUSD": Decimal("0.0001"), "USDJPY": Decimal("0.01")}
-GRACE_NS = 500 * MS_NS
+TIME = ("1s", "1m", "5m", "1h")
+MIXED = ("1m", "100tick", "3pip")
+ODD = ("30s", "1m", "4h", "24h", "1tick", "7tick", "1pip", "20pip")
+SYMBOLS = ("EURUSD", "USDJPY")
 
+GAPS_MS = (0, 1, 100, 499, 500, 501, 999, 1_000, 1_001, 30_000, 60_000, 61_000, 3_600_000)
+WEEKEND_MS = 50 * 3_600_000
+BITS = (0, Verdict.STALE, Verdict.SPREAD_BLOWOUT | Verdict.LOCKED, Verdict.GAP)
 
-@dataclass
-class OpenBar:
-    """The ticks of a bar that has not closed."""
-
-    start_ns: int
-    quotes: list[tuple[float, float]] = field(default_factory=list)
-    recv_ns: int = 0
-
-    def close(self, symbol: str, timeframe: Timeframe) -> Bar:
-        """Make the bar of these ticks, spreads by decimal arithmetic."""
-        sides = {
-            "bid": [bid for bid, _ in self.quotes],
-            "ask": [ask for _, ask in self.quotes],
-            "mid": [(bid + ask) / 2 for bid, ask in self.quotes],
-        }
-        prices: dict[str, Any] = {}
-        for side, values in sides.items():
-            prices |= {f"{side}_open": values[0], f"{side}_close": values[-1]}
-            prices |= {f"{side}_high": max(values), f"{side}_low": min(values)}
-        spreads = [
-            round((Decimal(str(ask)) - Decimal(str(bid))) / PIP[symbol] * 1000)
-            for bid, ask in self.quotes
-        ]
-        return Bar(
-            symbol=symbol,
-            timeframe=timeframe,
-            ts_open_ns=self.start_ns,
-            ts_event_ns=self.start_ns + TIMEFRAMES[timeframe],
-            ts_recv_ns=self.recv_ns,
-            tick_count=len(self.quotes),
-            spread_mean_pips=sum(spreads) / (len(spreads) * 1000),
-            spread_max_pips=max(spreads) / 1000,
-            **prices,
-        )
+sizes = st.sampled_from((np.nan, 0.0, 1.0, 3.0, 250_000.0, 0.5, -1.0, np.inf))
+steps = st.builds(
+    Step,
+    gap_ms=st.one_of(st.sampled_from((*GAPS_MS, WEEKEND_MS)), st.integers(0, 2_000)),
+    back_ms=st.one_of(st.just(0), st.sampled_from(GAPS_MS), st.integers(0, 1_200)),
+    bid=st.integers(109_990, 110_040),
+    spread=st.integers(0, 40),
+    sizes=st.tuples(sizes, sizes),
+    verdict=st.sampled_from(BITS).map(int),
+    beat=st.integers(0, 4).map(lambda draw: draw == 0),
+)
+configs = st.builds(
+    BarConfig,
+    timeframes=st.sampled_from((TIME, MIXED, ODD, ("1m",), ("2tick", "1m"))),
+    grace_ns=st.sampled_from((0, 500 * MS_NS)),
+    lateness_ns=st.sampled_from((0, 1, 500 * MS_NS, 1_000 * MS_NS)),
+)
 
 
-def _slow_bars(symbol: str, records: TickArray) -> BarOut:
-    """Build bars and boundaries one record at a time, as one would say it."""
-    out = BarOut([], [])
-    open_bars: dict[Timeframe, OpenBar] = {}
-    now: int | None = None
-    quote: tuple[float, float] | None = None
-    for record in records:
-        tick = record["kind"] == Kind.TICK
-        event, recv = int(record["ts_event_ns"]), int(record["ts_recv_ns"])
-        proven = event if tick else recv - GRACE_NS
-        before, now = now, proven if now is None else max(now, proven)
-        minute_bar: Bar | None = None
-        for timeframe, length in TIMEFRAMES.items():
-            if timeframe in open_bars and open_bars[timeframe].start_ns + length <= now:
-                bar = open_bars.pop(timeframe).close(symbol, timeframe)
-                minute_bar = bar if timeframe == "1m" else minute_bar
-                out.bars.append(bar)
-        if before is not None and before // MINUTE_NS < now // MINUTE_NS:
-            bid, ask = (None, None) if quote is None else quote
-            boundary = now // MINUTE_NS * MINUTE_NS
-            out.boundaries.append(Boundary(symbol, boundary, recv, minute_bar, bid, ask))
-        if tick:
-            quote = (float(record["bid"]), float(record["ask"]))
-            for timeframe, length in TIMEFRAMES.items():
-                bar_of = open_bars.setdefault(timeframe, OpenBar(event // length * length))
-                bar_of.quotes.append(quote)
-                bar_of.recv_ns = recv
-    return out
-
-
-def _records(seed: int) -> dict[str, TickArray]:
-    tape = arrivals(
-        spoil(across_weekend("EURUSD", 700, seed), 0.2, seed),
-        spoil(across_weekend("NZDUSD", 300, seed + 50), 0.2, seed + 1),
-        spoil(walk("USDJPY", 400, seed, "2024-03-08T20:00", 9_000.0), 0.2, seed + 2),
-    )
-    rules = QualityConfig(SYMBOLS, grace_ns=GRACE_NS).build(None)
-    log = np.concatenate([rules.judge(tape).log, rules.last_heartbeat()])
-    return {batch.symbol: batch.records for batch in by_symbol(log, SYMBOLS, 0)}
+@settings(max_examples=300, deadline=None)
+@given(tape=st.lists(steps, min_size=1, max_size=60), config=configs)
+def test_the_kernel_builds_what_a_slow_builder_builds(tape: list[Step], config: BarConfig) -> None:
+    """Bars, their order, boundaries and late ticks are the same, whatever comes."""
+    records = records_of(tape)
+    wanted = SlowBars("EURUSD", config).on_records(records)
+    assert_same(config.build("EURUSD", None).on_records(records), wanted)
 
 
 @pytest.mark.parametrize("symbol", SYMBOLS)
+@pytest.mark.parametrize("lateness_ms", [0, 500, 30_000])
+def test_long_tapes_and_many_timeframes(symbol: str, lateness_ms: int) -> None:
+    """Some hours with everything in them, over a weekend; the pip is that of the symbol."""
+    records = wild_records(30_000, 3, symbol)
+    config = BarConfig(ODD, lateness_ns=lateness_ms * MS_NS)
+    wanted = SlowBars(symbol, config).on_records(records)
+    assert_same(config.build(symbol, None).on_records(records), wanted)
+    assert (np.bincount(wanted.bars["frame"]) > [100, 70, 1, 0, 20_000, 3_000, 800, 1]).all()
+    assert wanted.bars["suspect_count"].any()
+    assert wanted.bars["micro_gap_sum_millipips"].any()
+    assert wanted.late.size > 10
+
+
 @pytest.mark.parametrize("seed", range(3))
-def test_the_kernel_builds_what_a_slow_builder_builds(symbol: str, seed: int) -> None:
-    """Bars, their order, and boundaries are the same, from the log of a tape with every defect."""
-    records = _records(seed)[symbol]
-    found = BarConfig(grace_ns=GRACE_NS).build(symbol, None).on_records(records)
-    wanted = _slow_bars(symbol, records)
-    assert found.bars == wanted.bars
-    assert found.boundaries == wanted.boundaries
-    assert len(found.bars) > 80
-
-
 @pytest.mark.parametrize("symbol", SYMBOLS)
-def test_compiled_and_plain_python_agree(symbol: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_from_a_hostile_tape_through_the_quality_rules(symbol: str, seed: int) -> None:
+    """What the ingest lets through, with its heartbeats, gives the slow builder's bars."""
+    rules = QualityConfig(SYMBOLS, lateness_ns=500 * MS_NS).build(None)
+    tape = hostile(SYMBOLS, 3_000, seed, CLOSE_NS - 1_800_000 * MS_NS)
+    log = np.concatenate([rules.judge(tape).log, rules.last_heartbeat()])
+    records = {batch.symbol: batch.records for batch in by_symbol(log, SYMBOLS, 0)}[symbol]
+    config = BarConfig(("1s", "1m", "50tick", "10pip"), lateness_ns=500 * MS_NS)
+    found = config.build(symbol, None).on_records(records)
+    assert_same(found, SlowBars(symbol, config).on_records(records))
+    assert found.bars.size > 1_000
+    # The ingest has refused what would be too late for a bar.
+    assert found.late.size == 0
+
+
+@pytest.mark.parametrize(
+    ("timeframes", "lateness_ms"), [(TIME, 0), (MIXED, 0), (MIXED, 500), (ODD, 500)]
+)
+def test_compiled_and_plain_python_agree(
+    timeframes: tuple[str, ...], lateness_ms: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Results and the state left behind are the same to the bit."""
-    records = _records(9)[symbol]
-    compiled = BarConfig().build(symbol, None)
+    records = wild_records(2_500, 9)
+    config = BarConfig(timeframes, lateness_ns=lateness_ms * MS_NS)
+    compiled = config.build("EURUSD", None)
     out = compiled.on_records(records)
     monkeypatch.setattr(bars_module, "bar_kernel", bar_kernel.py_func)
-    plain = BarConfig().build(symbol, None)
-    assert plain.on_records(records) == out
-    assert plain.snapshot() == compiled.snapshot()
+    plain = config.build("EURUSD", None)
+    assert_same(plain.on_records(records), out)
+    assert json.dumps(plain.snapshot()) == json.dumps(compiled.snapshot())
+
+
+@pytest.fixture(scope="module")
+def tape() -> TickArray:
+    """Give records that fill more than one piece of the kernel."""
+    return wild_records(9_000, 5)
+
+
+@pytest.mark.parametrize("size", [1, 7, 100, 10_000])
+@pytest.mark.parametrize(("timeframes", "lateness_ms"), [(TIME, 0), (MIXED, 500)])
+def test_batches_of_any_size_give_the_same_bytes(
+    timeframes: tuple[str, ...], lateness_ms: int, size: int, tape: TickArray
+) -> None:
+    """Bars, boundaries with the bars that they name, late ticks, and the state at the end."""
+    config = BarConfig(timeframes, lateness_ns=lateness_ms * MS_NS)
+    whole, cut = config.build("EURUSD", None), config.build("EURUSD", None)
+    wanted = whole.on_records(tape)
+    assert_same(joined([cut.on_records(part) for part in batches(tape, size)]), wanted)
+    assert json.dumps(cut.snapshot()) == json.dumps(whole.snapshot())
+    named = wanted.edges["bar"] >= 0
+    minutes = wanted.bars[wanted.edges["bar"][named]]
+    assert (minutes["frame"] == config.decision_frame).all()
+    assert 0 < named.sum() < named.size

@@ -9,20 +9,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from domain.bars import BAR_DTYPE
 from domain.ticks import TickArray
-from domain.topics import encode
-from features.bars import BarConfig, BarLogic, BarOut, Boundary
+from features.bar_kernel import EDGE_DTYPE
+from features.bars import BarConfig
 from features.minute_features import FeatureConfig
 from features.quality import QualityConfig
 from operators.decode import by_symbol
+from testkit.bar_rows import bar_rows
 from testkit.tapes import (
     across_weekend,
     arrivals,
     batches,
-    minute_bar,
     spoil,
     walk,
 )
+from tests.features.slow_bars import joined
 
 SYMBOLS = ("EURUSD", "NZDUSD")
 _R = TypeVar("_R")
@@ -40,11 +42,11 @@ _Logic = TypeVar("_Logic", bound=Resumable)
 
 
 class Bytes(NamedTuple):
-    """Everything that a tape leads to, as it goes to the log."""
+    """Everything that a tape leads to."""
 
-    bars: list[bytes]
-    boundaries: list[Boundary]
-    features: list[bytes]
+    bars: bytes
+    edges: bytes
+    features: bytes
 
 
 def _raw(seed: int, count: int = 4_000) -> TickArray:
@@ -61,13 +63,14 @@ def _log(raw: TickArray) -> TickArray:
 
 
 def _way(parts: Iterable[TickArray]) -> Bytes:
-    bars, features = BarConfig().build("EURUSD", None), FeatureConfig().build("EURUSD", None)
+    config = BarConfig()
+    bars, features = config.build("EURUSD", None), FeatureConfig().build("EURUSD", None)
     out = [bars.on_records(part) for part in parts]
-    boundaries = [boundary for one in out for boundary in one.boundaries]
+    minutes = [one.bars[one.bars["frame"] == config.decision_frame] for one in out]
     return Bytes(
-        [encode(bar) for one in out for bar in one.bars],
-        boundaries,
-        [encode(features.on_bar(b.bar)) for b in boundaries if b.bar is not None],
+        b"".join(one.bars.tobytes() for one in out),
+        joined(out).edges.tobytes(),
+        b"".join(features.on_bars(part).values.tobytes() for part in minutes),
     )
 
 
@@ -96,8 +99,8 @@ def test_batches_of_any_size_give_the_same_bytes(size: int) -> None:
     """Bars, boundaries and features of a tape over a weekend do not depend on the cut."""
     log = _log(_raw(1))
     whole = _way([log])
-    assert len(whole.bars) > 1_000
-    assert len(whole.features) > 20
+    assert len(whole.bars) > 1_000 * BAR_DTYPE.itemsize
+    assert len(whole.edges) > 20 * EDGE_DTYPE.itemsize
     assert _way(batches(log, size)) == whole
 
 
@@ -124,45 +127,23 @@ def test_quality_resumes_anywhere(cuts: list[int]) -> None:
     assert state == json.dumps(whole.snapshot())
 
 
-@settings(max_examples=40, deadline=None)
-@given(cuts=CUTS)
-def test_bars_resume_anywhere(cuts: list[int]) -> None:
-    """Interrupted at any records, bars, boundaries and final state are those of one run."""
-    log = _log(TAPE)
-    whole = BarConfig().build("EURUSD", None)
-    wanted = whole.on_records(log)
-
-    def build(state: Mapping[str, Any] | None) -> BarLogic:
-        return BarConfig().build("EURUSD", state)
-
-    parts, state = _resumed(build, lambda logic, part: logic.on_records(part), _cut(log, cuts))
-    assert (
-        BarOut(
-            [bar for part in parts for bar in part.bars],
-            [boundary for part in parts for boundary in part.boundaries],
-        )
-        == wanted
-    )
-    assert state == json.dumps(whole.snapshot())
-
-
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 1_000), stop=st.integers(0, 140))
 def test_features_resume_anywhere(seed: int, stop: int) -> None:
     """Interrupted after any bar, of the first session or the second, all values stay the same."""
     rng = np.random.default_rng(seed)
     closes = 1.1 + np.cumsum(rng.normal(size=140)) / 1e4
-    bars = [minute_bar(m, close, "2024-03-08T20:50") for m, close in enumerate(closes[:70])]
-    bars += [minute_bar(m, close, "2024-03-10T21:00") for m, close in enumerate(closes[70:])]
+    bars = np.concatenate(
+        [bar_rows(closes[:70], "2024-03-08T20:50"), bar_rows(closes[70:], "2024-03-10T21:00")]
+    )
     whole = FeatureConfig().build("EURUSD", None)
-    wanted = [whole.on_bar(bar) for bar in bars]
-    cut = [part for part in (bars[:stop], bars[stop:]) if part]
+    wanted = whole.on_bars(bars).values
     parts, state = _resumed(
         lambda state: FeatureConfig().build("EURUSD", state),
-        lambda logic, part: [logic.on_bar(bar) for bar in part],
-        cut,
+        lambda logic, part: logic.on_bars(part).values,
+        [bars[:stop], bars[stop:]],
     )
-    assert [vector for part in parts for vector in part] == wanted
+    assert b"".join(part.tobytes() for part in parts) == wanted.tobytes()
     assert state == json.dumps(whole.snapshot())
 
 
@@ -172,15 +153,16 @@ def _cut(records: TickArray, at: list[int]) -> list[TickArray]:
 
 def test_a_snapshot_does_not_grow() -> None:
     """State is a fixed block of numbers: a week of ticks takes no more room than an hour."""
-    bars, features = BarConfig().build("EURUSD", None), FeatureConfig().build("EURUSD", None)
+    config = BarConfig()
+    bars, features = config.build("EURUSD", None), FeatureConfig().build("EURUSD", None)
     sizes = []
     for part in np.array_split(walk("EURUSD", 40_000, 2), 4):
-        for bar in bars.on_records(part).bars:
-            if bar.timeframe == "1m":
-                features.on_bar(bar)
-        state = features.snapshot()
-        lengths = [len(v) for v in state.values() if isinstance(v, list)]
-        sizes.append((np.array(bars.snapshot()["prices"]).shape, lengths))
+        closed = bars.on_records(part).bars
+        features.on_bars(closed[closed["frame"] == config.decision_frame])
+        states = (bars.snapshot(), features.snapshot())
+        sizes.append(
+            [np.shape(v) for state in states for v in state.values() if isinstance(v, list)]
+        )
     assert sizes[1:] == [sizes[0]] * 3
 
 
@@ -191,10 +173,10 @@ def test_a_snapshot_is_a_copy() -> None:
     features = FeatureConfig().build("EURUSD", None)
     rules.judge(tape[:100])
     bars.on_records(tape[:100])
-    features.on_bar(minute_bar(0))
+    features.on_bars(bar_rows([1.1]))
     states = [logic.snapshot() for logic in (rules, bars, features)]
     before = json.dumps(states)
     rules.judge(tape[100:])
     bars.on_records(tape[100:])
-    features.on_bar(minute_bar(1, 1.2))
+    features.on_bars(bar_rows([1.2], minutes=[1]))
     assert json.dumps(states) == before

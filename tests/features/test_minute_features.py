@@ -1,268 +1,204 @@
-"""Features beside pandas and numpy at every step, exact warm-ups, and sessions that do not mix."""
+"""Local features beside whole columns, exact warm-ups, and results that no cut can change."""
 
-import math
+import json
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
-from numpy.typing import NDArray
 
-from domain.bars import Bar
-from domain.nanos import DAY_NS, HOUR_NS, parse_ns
-from domain.predictions import FeatureVector
+from domain.bars import BarArray
+from domain.errors import Corrupt
 from domain.ticks import TickArray
-from features.bars import BarConfig
-from features.minute_features import FeatureConfig
-from features.quality import QualityConfig
-from features.spec import FEATURE_NAMES, FEATURES, SCHEMA, WARM_UP_BARS
-from testkit.tapes import across_weekend, minute_bar
+from features.minute_features import WARM_UP, FeatureConfig, FeatureLogic, LocalRows
+from features.spec import LOCAL_FEATURES, SCHEMA
+from testkit.bar_rows import bar_rows, random_rows
+from tests.features.feature_oracle import expected_features, rows_from_ticks
 
-F64 = NDArray[np.float64]
+NAMES = [feature.name for feature in LOCAL_FEATURES]
+PIPS = {"EURUSD": 1e-4, "NZDUSD": 1e-4, "USDJPY": 1e-2}
 
-WARM_UP = {
-    "return_1": 2,
-    "return_5": 6,
-    "return_15": 16,
-    "return_60": 61,
-    "volatility_15": 16,
-    "volatility_60": 61,
-    "parkinson_15": 15,
-    "range_1": 1,
-    "close_location": 1,
-    "ema_gap_12": 36,
-    "ema_gap_48": 61,
-    "macd": 61,
-    "rsi_14": 15,
-    "atr_14": 15,
-    "bollinger_20": 20,
-    "spread_mean": 1,
-    "spread_z_60": 60,
-    "tick_intensity": 1,
-    "day_sine": 1,
-    "day_cosine": 1,
-}
-"""Closed bars of the session, the present one included, from which each feature is there."""
+STATE_BYTES = 7_216
+"""Of one symbol: 120 closes, 13 series of 59 bars, 13 smoothed values, the session."""
 
 
-def _minute_bars(symbol: str, ticks: TickArray) -> list[Bar]:
-    log = QualityConfig((symbol,)).build(None).judge(ticks).log
-    return BarConfig(("1m",)).build(symbol, None).on_records(log).bars
+def _fresh(symbol: str = "EURUSD") -> FeatureLogic:
+    return FeatureConfig().build(symbol, None)
 
 
-def _named(vector: FeatureVector) -> dict[str, float | None]:
-    return dict(zip(FEATURE_NAMES, vector.values, strict=True))
+def _over_weekend(seed: int, count: int = 150) -> BarArray:
+    """Draw bars of a Friday to its close at 22:00 and of the Sunday evening after it."""
+    friday = random_rows(count, seed, "2024-01-12T19:30", gaps=0.0)
+    return np.concatenate([friday, random_rows(count, seed + 1, "2024-01-14T22:00", gaps=0.05)])
 
 
-def _deviation(values: pd.Series, window: int) -> F64:
-    """Return the sample deviation of each full window, summed afresh for each of them."""
-    out = np.full(len(values), np.nan)
-    if len(values) >= window:
-        windows = np.lib.stride_tricks.sliding_window_view(values.to_numpy(), window)
-        out[window - 1 :] = np.std(windows, axis=1, ddof=1)
-    return out
+def _numbers(value: Any) -> list[float]:
+    if isinstance(value, list):
+        return [number for item in value for number in _numbers(item)]
+    return [value] if isinstance(value, int | float) else []
 
 
-def _wilder(moves: pd.Series) -> pd.Series:
-    """Return Wilder's average of 14 moves: a plain mean, then smoothing by a fourteenth."""
-    if len(moves) < 15:
-        return pd.Series(np.nan, index=moves.index)
-    seeded = moves.copy()
-    seeded.iloc[14] = moves.iloc[1:15].mean()
-    smooth: pd.Series = seeded.iloc[14:].ewm(alpha=1 / 14, adjust=False).mean()
-    return smooth.reindex(moves.index)
-
-
-def _oracle(bars: pd.DataFrame) -> pd.DataFrame:
-    """Return every feature of one session's bars, by whole columns; not masked for warm-up."""
-    close, high, low = bars["mid_close"], bars["mid_high"], bars["mid_low"]
-    spread = bars["spread_mean_pips"]
-    change = close.diff()
-    log_return = 1e4 * np.log(close).diff()
-    log_range = np.log(high / low)
-    true_range = pd.concat([high, close.shift()], axis=1).max(axis=1) - pd.concat(
-        [low, close.shift()], axis=1
-    ).min(axis=1)
-    gain, loss = _wilder(change.clip(lower=0)), _wilder((-change).clip(lower=0))
-    emas = {n: close.ewm(span=n, adjust=False).mean() for n in (12, 26, 48)}
-    local = pd.to_datetime(bars["ts_event_ns"], utc=True).dt.tz_convert("America/New_York")
-    since_roll = (local.dt.tz_localize(None) - pd.Timedelta("17h")).dt
-    seconds = since_roll.hour * 3600 + since_roll.minute * 60 + since_roll.second
-    angle = 2 * np.pi * seconds / 86_400
-    with np.errstate(invalid="ignore", divide="ignore"):
-        spread_z = (spread - spread.rolling(60).mean()) / _deviation(spread, 60)
-    flat = spread.rolling(60).max() == spread.rolling(60).min()
-    return pd.DataFrame(
-        {
-            **{f"return_{n}": 1e4 * np.log(close / close.shift(n)) for n in (1, 5, 15, 60)},
-            "volatility_15": _deviation(log_return, 15),
-            "volatility_60": _deviation(log_return, 60),
-            "parkinson_15": 1e4 * np.sqrt((log_range**2).rolling(15).mean() / (4 * np.log(2))),
-            "range_1": 1e4 * log_range,
-            "close_location": ((close - low) / (high - low)).where(high > low, 0.5),
-            "ema_gap_12": 1e4 * (close / emas[12] - 1),
-            "ema_gap_48": 1e4 * (close / emas[48] - 1),
-            "macd": 1e4 * (emas[12] - emas[26]) / close,
-            "rsi_14": 1 - 1 / (1 + gain / loss),
-            "atr_14": 1e4 * _wilder(true_range) / close,
-            "bollinger_20": (close - close.rolling(20).mean()) / _deviation(close, 20),
-            "spread_mean": spread,
-            "spread_z_60": spread_z.where(~flat, 0.0),
-            "tick_intensity": np.log(bars["tick_count"]),
-            "day_sine": np.sin(angle),
-            "day_cosine": np.cos(angle),
-        }
-    )[list(WARM_UP)]
-
-
-def _assert_like_the_oracle(bars: list[Bar], min_sessions: int) -> None:
-    logic = FeatureConfig().build("EURUSD", None)
-    found = pd.DataFrame([_named(logic.on_bar(bar)) for bar in bars], dtype="float64")
-    fields = ("ts_event_ns", "mid_close", "mid_high", "mid_low", "spread_mean_pips", "tick_count")
-    table = pd.DataFrame({name: [getattr(bar, name) for bar in bars] for name in fields})
-    # A day without a bar is a weekend: seen on the tape, not asked of the calendar.
-    session = (table["ts_event_ns"].diff() > DAY_NS).cumsum()
-    assert session.nunique() >= min_sessions
-    for _, rows in table.groupby(session):
-        wanted = _oracle(rows)
-        for name, bars_needed in WARM_UP.items():
-            wanted.iloc[: bars_needed - 1, wanted.columns.get_loc(name)] = np.nan
-        np.testing.assert_allclose(
-            found.loc[rows.index].to_numpy(), wanted.to_numpy(), rtol=1e-9, atol=1e-9
-        )
+def _assert_like_the_oracle(symbol: str, rows: BarArray) -> None:
+    found = _fresh(symbol).on_bars(rows)
+    wanted = expected_features(rows, PIPS[symbol])
+    assert list(wanted.columns) == NAMES
+    warm = found.session_bars[:, None] >= WARM_UP
+    assert warm[-1].all()
+    np.testing.assert_allclose(
+        found.values, np.where(warm, wanted.to_numpy(), np.nan), rtol=1e-9, atol=1e-9
+    )
 
 
 @pytest.mark.real_data
+@pytest.mark.parametrize("symbol", ["EURUSD", "NZDUSD"])
 def test_features_of_recorded_bars_follow_the_oracle(
-    real_ticks: Mapping[str, TickArray],
+    symbol: str, real_ticks: Mapping[str, TickArray]
 ) -> None:
-    """On every minute of two weeks each of the 20 features is what whole columns give."""
-    _assert_like_the_oracle(_minute_bars("EURUSD", real_ticks["EURUSD"]), min_sessions=3)
+    """On every minute of two weeks each feature is what whole columns give."""
+    rows = rows_from_ticks(real_ticks[symbol], PIPS[symbol])
+    assert rows.size > 14_000
+    _assert_like_the_oracle(symbol, rows)
 
 
-def test_features_of_a_walk_follow_the_oracle() -> None:
+@pytest.mark.parametrize("symbol", ["EURUSD", "USDJPY"])
+def test_features_of_drawn_bars_follow_the_oracle(symbol: str) -> None:
     """The same without recorded data, over a weekend in which the clocks change."""
-    bars = _minute_bars("EURUSD", across_weekend("EURUSD", 40_000, 3))
-    _assert_like_the_oracle(bars, min_sessions=2)
-
-
-def test_the_table_of_warm_ups_is_that_of_the_spec() -> None:
-    """Order, names and warm-up of all features, as models know them."""
-    assert {feature.name: feature.warm_up_bars for feature in FEATURES} == WARM_UP
-    assert tuple(WARM_UP) == FEATURE_NAMES
-    assert max(WARM_UP.values()) == WARM_UP_BARS
+    before = random_rows(160, 3, "2024-03-08T19:00", pip=PIPS[symbol])
+    after = random_rows(2_500, 4, "2024-03-10T21:00", pip=PIPS[symbol])
+    _assert_like_the_oracle(symbol, np.concatenate([before, after]))
 
 
 def test_each_feature_is_ready_exactly_at_its_warm_up() -> None:
-    """Not a bar sooner and not a bar later, and "not ready" is None, never a number."""
-    logic = FeatureConfig().build("EURUSD", None)
-    rng = np.random.default_rng(1)
-    first: dict[str, int] = {}
-    for count in range(1, 65):
-        vector = logic.on_bar(minute_bar(count, float(np.round(1.1 + rng.normal() / 1e3, 5))))
-        for name, value in _named(vector).items():
-            if value is not None:
-                assert math.isfinite(value)
-                first.setdefault(name, count)
-            else:
-                assert name not in first
-        assert vector.ready == (count >= WARM_UP_BARS)
-    assert first == WARM_UP
+    """In each session the first bars are NaN, one less than the warm-up, and no later one is."""
+    found = _fresh().on_bars(_over_weekend(5))
+    for session in (slice(0, 150), slice(150, 300)):
+        assert found.session_bars[session].tolist() == list(range(1, 151))
+        missing = np.isnan(found.values[session])
+        assert missing.sum(axis=0).tolist() == (WARM_UP - 1).tolist()
+        # All missing ones come first: their number is then where the others begin.
+        assert (missing[:-1] >= missing[1:]).all()
 
 
-def test_a_market_that_does_not_move_has_features_too() -> None:
-    """Where a share or a deviation has no meaning the value is the one that the spec names."""
-    logic = FeatureConfig().build("EURUSD", None)
-    vector = [logic.on_bar(minute_bar(minute)) for minute in range(WARM_UP_BARS)][-1]
-    values = _named(vector)
-    assert vector.ready
-    assert [values[name] for name in ("close_location", "rsi_14")] == [0.5, 0.5]
-    neutral = (
-        "return_60",
-        "volatility_60",
-        "parkinson_15",
-        "atr_14",
-        "bollinger_20",
-        "spread_z_60",
-    )
-    assert [values[name] for name in neutral] == [0.0] * len(neutral)
+@pytest.mark.parametrize("size", [1, 7, 100])
+def test_how_bars_are_cut_into_batches_changes_no_bit(size: int) -> None:
+    """Bars one by one, in sevens, in hundreds, or all at once: the same bytes and state."""
+    rows = random_rows(10_000, 8, "2024-01-12T06:00", gaps=0.01)
+    # Minutes that run through a weekend: bars in a closed market are of no session, and no matter.
+    whole, cut = _fresh(), _fresh()
+    at_once = whole.on_bars(rows)
+    parts = [cut.on_bars(rows[at : at + size]) for at in range(0, rows.size, size)]
+    assert np.concatenate([part.values for part in parts]).tobytes() == at_once.values.tobytes()
+    joined = np.concatenate([part.session_bars for part in parts])
+    assert joined.tobytes() == at_once.session_bars.tobytes()
+    assert cut.snapshot() == whole.snapshot()
 
 
-@pytest.mark.parametrize(
-    ("closes", "share"),
-    [([1.0 + i / 1e3 for i in range(20)], 1.0), ([2.0 - i / 1e3 for i in range(20)], 0.0)],
-)
-def test_wilders_index_at_its_ends(closes: list[float], share: float) -> None:
-    """A market that only rises has 1, one that only falls has 0."""
-    logic = FeatureConfig().build("EURUSD", None)
-    vectors = [logic.on_bar(minute_bar(minute, close)) for minute, close in enumerate(closes)]
-    assert _named(vectors[-1])["rsi_14"] == share
+@pytest.mark.parametrize("cut", [0, 1, 14, 15, 59, 60, 61, 120, 121, 149, 150, 151, 209, 299])
+def test_a_resumed_step_goes_on_to_the_bit(cut: int) -> None:
+    """Through JSON, at any bar of a session, at its last and at its first."""
+    rows = _over_weekend(11)
+    whole = _fresh()
+    wanted = whole.on_bars(rows)
+    before = _fresh()
+    before.on_bars(rows[:cut])
+    after = FeatureConfig().build("EURUSD", json.loads(json.dumps(before.snapshot())))
+    found = after.on_bars(rows[cut:])
+    assert found.values.tobytes() == wanted.values[cut:].tobytes()
+    assert found.session_bars.tobytes() == wanted.session_bars[cut:].tobytes()
+    assert after.snapshot() == whole.snapshot()
 
 
-def test_the_true_range_reaches_to_the_close_before() -> None:
-    """A gap between two bars counts as range, up and down."""
-    logic = FeatureConfig().build("EURUSD", None)
-    for minute in range(14):
-        logic.on_bar(minute_bar(minute, 1.0))
-    up = _named(logic.on_bar(minute_bar(14, 1.014, mid_high=1.014, mid_low=1.013)))
-    assert up["atr_14"] == pytest.approx(1e4 * 0.014 / 14 / 1.014, rel=1e-9)
-    down = _named(logic.on_bar(minute_bar(15, 1.0, mid_high=1.001, mid_low=1.0)))
-    assert down["atr_14"] == pytest.approx(1e4 * (0.001 + (0.014 - 0.001) / 14), rel=1e-9)
+@pytest.mark.parametrize("at", [1, 60, 130, 150, 200])
+def test_what_comes_later_changes_no_feature(at: int) -> None:
+    """Rows before a bar are the same bytes whatever that bar and those after it are."""
+    rows = _over_weekend(17)
+    other = rows.copy()
+    for name in ("open", "high", "low", "close"):
+        other[f"mid_{name}"][at:] *= 1.5
+    for name in ("tick_count", "spread_sum_millipips", "move_sq_sum_millipips2"):
+        other[name][at:] += 1_000
+    one, two = _fresh().on_bars(rows), _fresh().on_bars(other)
+    assert one.values[:at].tobytes() == two.values[:at].tobytes()
+    assert one.values[at:].tobytes() != two.values[at:].tobytes()
 
 
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        ("2024-01-12T20:00", "2024-01-14T22:00"),
-        ("2024-03-08T20:00", "2024-03-10T21:00"),
-        ("2024-12-24T20:00", "2024-12-25T22:00"),
+        ("2024-01-12T19:30", "2024-01-14T22:00"),
+        ("2024-03-08T19:30", "2024-03-10T21:00"),
+        ("2024-12-24T19:30", "2024-12-25T22:00"),
     ],
 )
-def test_a_new_session_starts_cold(before: str, after: str) -> None:
-    """After a weekend or a holiday nothing of the time before is left in any value."""
-    logic = FeatureConfig().build("EURUSD", None)
-    last = [logic.on_bar(minute_bar(minute, 1.1 + minute / 1e4, before)) for minute in range(120)][
-        -1
-    ]
-    assert last.ready
-    assert last.ts_event_ns == parse_ns(before) + 2 * HOUR_NS
-    fresh = FeatureConfig().build("EURUSD", None)
-    for minute in range(65):
-        bar = minute_bar(minute, 1.3 - minute / 1e4, after)
-        vector = logic.on_bar(bar)
-        assert vector == fresh.on_bar(bar)
-        assert vector.ready == (minute + 1 >= WARM_UP_BARS)
+def test_a_new_session_starts_anew(before: str, after: str) -> None:
+    """After a weekend or a holiday nothing of the time before is left in any value or state."""
+    old, new = random_rows(150, 21, before, gaps=0.0), random_rows(130, 22, after)
+    logic, fresh = _fresh(), _fresh()
+    assert not np.isnan(logic.on_bars(old).values[-1]).any()
+    found, wanted = logic.on_bars(new), fresh.on_bars(new)
+    assert found.values.tobytes() == wanted.values.tobytes()
+    assert found.session_bars.tolist() == list(range(1, 131))
     assert logic.snapshot() == fresh.snapshot()
 
 
 def test_a_quiet_spell_within_a_session_keeps_the_windows() -> None:
-    """Windows count bars, not minutes: an hour without ticks does not start anew."""
-    logic = FeatureConfig().build("EURUSD", None)
-    for minute in range(61):
-        logic.on_bar(minute_bar(minute))
-    assert logic.on_bar(minute_bar(61 + 60, 1.2)).ready
+    """Windows count bars, not minutes: hours without ticks do not start anew."""
+    minutes = np.concatenate([np.arange(120), [600]])
+    found = _fresh().on_bars(bar_rows(np.full(121, 1.1), minutes=minutes))
+    assert found.session_bars[-1] == 121
+    assert np.isfinite(found.values[-1]).all()
 
 
-def test_the_day_turns_at_five_in_new_york() -> None:
-    """The angle is 0 at 17:00 New York, in winter and in summer, and half a turn at 05:00."""
-    for start in ("2024-01-16T21:59", "2024-07-16T20:59"):
-        values = _named(FeatureConfig().build("EURUSD", None).on_bar(minute_bar(0, start=start)))
-        assert (values["day_sine"], values["day_cosine"]) == (0.0, 1.0)
-    values = _named(
-        FeatureConfig().build("EURUSD", None).on_bar(minute_bar(0, start="2024-01-16T09:59"))
-    )
-    assert values["day_cosine"] == pytest.approx(-1.0)
+def test_no_bars_have_no_features() -> None:
+    """An empty batch gives empty rows and leaves the state as it was."""
+    logic = _fresh()
+    found = logic.on_bars(random_rows(3, 1)[:0])
+    assert (found.values.shape, found.session_bars.shape) == ((0, len(NAMES)), (0,))
+    assert logic.snapshot() == _fresh().snapshot()
 
 
-def test_a_vector_carries_the_times_and_prices_of_its_bar() -> None:
-    """What labels and readers need stands beside the values."""
-    bar = minute_bar(0, 1.25)
-    vector = FeatureConfig().build("EURUSD", None).on_bar(bar)
-    assert (vector.symbol, vector.schema) == ("EURUSD", SCHEMA)
-    assert (vector.ts_event_ns, vector.ts_recv_ns) == (bar.ts_event_ns, bar.ts_recv_ns)
-    assert (vector.mid_close, vector.spread_mean_pips) == (1.25, 1.0)
+def test_arrays_of_any_kind_are_taken() -> None:
+    """A read-only array and every second row of a longer one give the same, and are not changed."""
+    rows = random_rows(100, 2)
+    wanted = _fresh().on_bars(rows).values.tobytes()
+    locked = rows.copy()
+    locked.flags.writeable = False
+    assert _fresh().on_bars(locked).values.tobytes() == wanted
+    assert _fresh().on_bars(np.repeat(rows, 2)[::2]).values.tobytes() == wanted
 
 
-def test_the_schema_is_the_one_that_stored_models_were_trained_on() -> None:
-    """Another list, order, unit or formula is another schema: then every model is trained anew."""
-    assert SCHEMA == "9236172730d9a59679039aaa997ce0ce"
+def test_the_state_has_a_fixed_size() -> None:
+    """As many numbers after ten thousand bars as after none, and a bound in JSON."""
+    logic = _fresh()
+    sizes = {8 * len(_numbers(list(logic.snapshot().values())[2:]))}
+    for rows in np.array_split(random_rows(10_000, 4, "2024-01-14T22:00"), 10):
+        logic.on_bars(rows)
+        sizes.add(8 * len(_numbers(list(logic.snapshot().values())[2:])))
+        # At most 25 characters a number: 17 digits, sign, point, exponent, comma and space.
+        assert len(json.dumps(logic.snapshot())) < 25 * STATE_BYTES // 8
+    assert sizes == {STATE_BYTES}
+
+
+@pytest.mark.parametrize("change", [{"v": 1}, {"v": 3}, {"schema": "another"}])
+def test_a_state_of_another_kind_is_refused(change: dict[str, Any]) -> None:
+    """Windows of other features say nothing about these."""
+    with pytest.raises(Corrupt, match="is not of schema"):
+        FeatureConfig().build("EURUSD", {**_fresh().snapshot(), **change})
+
+
+@pytest.mark.parametrize(
+    "change", [{"prices": [1.0]}, {"windows": [[0.0] * 59] * 12}, {"averages": ["x"] * 13}]
+)
+def test_a_state_that_is_not_whole_is_refused(change: dict[str, Any]) -> None:
+    """A block of another size is no state."""
+    with pytest.raises(Corrupt, match="not a whole one"):
+        FeatureConfig().build("EURUSD", {**_fresh().snapshot(), **change})
+
+
+def test_a_row_names_its_parts() -> None:
+    """Values and counts come together, one row by bar."""
+    found = _fresh().on_bars(random_rows(5, 1))
+    assert isinstance(found, LocalRows)
+    assert found.values.shape == (5, len(LOCAL_FEATURES))
+    assert found.session_bars.tolist() == [1, 2, 3, 4, 5]
+    assert len(SCHEMA) == 32

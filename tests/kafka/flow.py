@@ -21,7 +21,7 @@ from operators import engine
 from operators.keyed import keyed
 from sinks.kafka import KafkaSink, KafkaSinkConfig, SharedProducer
 from sinks.kafka_end import end_topics
-from sources import kafka
+from sources import kafka_hub
 from sources.kafka import KafkaSource, KafkaSourceConfig
 from sources.quiesce import Quiesce
 from tests.kafka.log import ignore, wall
@@ -138,10 +138,10 @@ class FatalProducer(SharedProducer):
         self._fate = fate
 
     def write(
-        self, topic: str, partition: int, key: bytes, value: bytes, header: tuple[str, bytes]
+        self, topic: str, partition: int, key: bytes, value: bytes, *headers: tuple[str, bytes]
     ) -> None:
         """Queue one message, and perhaps die."""
-        super().write(topic, partition, key, value, header)
+        super().write(topic, partition, key, value, *headers)
         self._fate.come_to("write")
 
     def flush(self) -> None:
@@ -158,7 +158,7 @@ def key_of(value: bytes) -> str:
 
 def main(orders: Orders) -> int:
     """Live one life."""
-    kafka._MAX_POLL_RECORDS = orders.poll_records
+    kafka_hub._MAX_POLL_RECORDS = orders.poll_records
     quiesce = Quiesce()
     signal.signal(signal.SIGTERM, lambda *_: quiesce.stop())
     fate = Fate(orders.death)

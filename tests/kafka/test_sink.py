@@ -17,6 +17,7 @@ from domain.errors import Corrupt, Halt, Retry
 from domain.log import LogAddress, OutRecord
 from domain.topics import Topic, partition_of
 from sinks.kafka import KafkaSink, KafkaSinkConfig, SharedProducer
+from sinks.kafka_end import has_ended
 from tests.kafka.log import TIMEOUT_S, WALL_NS, committed, read, streams, wall
 
 TOPIC = Topic.BARS
@@ -230,6 +231,45 @@ def test_a_record_that_the_broker_refuses_fails_the_snapshot(kafka_bootstrap: st
     part.write_batch([[OutRecord("a", "a", bytes(1_000))]])
     with pytest.raises(Retry, match="refused a record"):
         part.snapshot()
+
+
+def test_an_end_from_within_a_flow_is_written_once(address: LogAddress) -> None:
+    """It is the last of its partition, has a number like every record, and a replay skips it."""
+    tape = [*records("a", 1, 5), OutRecord("", "end", b"", ends=True)]
+    for _ in range(2):
+        life = Sink(address)
+        part = life.part()
+        part.write_batch([tape[:3], tape[3:]])
+        part.snapshot()
+    assert life.counts == {"replayed": 6}
+    found = read(address, TOPIC)
+    assert [(r.value, r.end) for r in found] == [
+        *((record.value, False) for record in tape[:5]),
+        (b"", True),
+    ]
+    assert has_ended(address.bootstrap, address.topic(TOPIC), 0)
+
+
+class Counting(SharedProducer):
+    """Counts how often the broker's answers are asked for."""
+
+    asked = 0
+
+    def answers(self) -> None:
+        """Count."""
+        self.asked += 1
+        super().answers()
+
+
+def test_answers_are_asked_for_once_a_batch(embedded: LogAddress) -> None:
+    """Each time gives the interpreter away: not once a record, and not where none was written."""
+    producer = Counting(embedded.bootstrap)
+    part = Sink(embedded, producer).part()
+    part.write_batch([records("a", 1, 300), records("b", 1, 300)])
+    assert producer.asked == 1
+    part.write_batch([[]])
+    assert producer.asked == 1
+    part.snapshot()
 
 
 def test_a_record_that_can_never_be_written_halts(embedded: LogAddress) -> None:

@@ -1,124 +1,28 @@
 """The Kafka source: exact positions, honest commits, ends of stream, and no loss in silence."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
-from bytewax.inputs import AbortExecution, StatefulSourcePartition
+from bytewax.inputs import AbortExecution
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from domain.errors import Corrupt, Halt
-from domain.log import LogAddress, Polled
+from domain.log import LogAddress
 from domain.ticks import Kind, heartbeat
 from domain.topics import Topic
 from operators.decode import by_symbol, ticks_of
 from sinks.kafka_end import end_topics
-from sources import kafka
-from sources.kafka import FLOW_SUFFIX, KafkaSource, KafkaSourceConfig
-from sources.quiesce import Quiesce
+from sources import kafka_hub, kafka_positions
+from sources.kafka import FLOW_SUFFIX
 from testkit.tapes import walk
-from tests.kafka.log import TIMEOUT_S, WALL_NS, committed, wait_until, wall, write, write_end
-
-MAIN = Topic.SIGNALS
-SIDE = Topic.METRICS
-GROUP = "tests.source"
-Part = StatefulSourcePartition[Polled, dict[str, Any]]
-State = dict[str, Any]
-
-
-class Life:
-    """A source with its partitions, driven by hand as the engine drives them."""
-
-    def __init__(
-        self,
-        address: LogAddress,
-        resume: dict[str, State] | None = None,
-        *,
-        topics: tuple[Topic, ...] = (MAIN,),
-        side_topics: tuple[Topic, ...] = (),
-        group: str = GROUP,
-        idle_ms: float = 1.0,
-    ) -> None:
-        self.quiesce = Quiesce()
-        self.observed: list[tuple[str, int]] = []
-        config = KafkaSourceConfig(
-            address=address,
-            topics=topics,
-            side_topics=side_topics,
-            reader="tests",
-            group=group,
-            idle_ms=idle_ms,
-            flow_control=True,
-        )
-        source = KafkaSource(
-            config, self.quiesce, lambda hop, ns: self.observed.append((hop, ns)), wall
-        )
-        states = resume or {}
-        self.parts: dict[str, Part] = {
-            name: source.build_part("in", name, states.get(name)) for name in source.list_parts()
-        }
-        self.got: dict[str, list[Polled]] = {name: [] for name in self.parts}
-
-    def turn(self) -> None:
-        """Ask every partition once; one that has ended is closed and gone."""
-        for name, part in list(self.parts.items()):
-            part.next_awake()
-            try:
-                self.got[name] += part.next_batch()
-            except StopIteration:
-                part.close()
-                del self.parts[name]
-
-    def until(self, true: Callable[[], bool], what: str) -> None:
-        """Go on until something holds."""
-
-        def holds() -> bool:
-            self.turn()
-            return true()
-
-        wait_until(holds, what)
-
-    def run_until(self, count: int) -> None:
-        """Go on until so many records were read."""
-        self.until(lambda: self.count() >= count, f"{count} records")
-
-    def run_to_end(self) -> None:
-        """Go on until every partition has ended."""
-        self.until(lambda: not self.parts, "the end")
-
-    def count(self) -> int:
-        """Return how many records were read."""
-        return sum(len(p.values) for polls in self.got.values() for p in polls)
-
-    def values(self) -> dict[str, list[bytes]]:
-        """Return what each partition gave, in order."""
-        return {
-            name: [value for polled in polls for value in polled.values]
-            for name, polls in self.got.items()
-            if polls
-        }
-
-    def snapshots(self) -> dict[str, State]:
-        """Take a snapshot of every partition."""
-        return {name: part.snapshot() for name, part in self.parts.items()}
-
-
-def numbered(address: LogAddress, count: int) -> list[tuple[int, bytes, bytes]]:
-    """Make records that go round the partitions, each with its number for a value."""
-    return [(n % address.partitions, b"k", b"%d" % n) for n in range(count)]
-
-
-def expected(address: LogAddress, count: int, first: int = 0) -> dict[str, list[bytes]]:
-    """Say what each partition must give of these, from the n-th record of each on."""
-    by_part: dict[str, list[bytes]] = {}
-    for partition, _, value in numbered(address, count):
-        by_part.setdefault(f"{MAIN}|{partition:04d}", []).append(value)
-    return {name: values[first:] for name, values in by_part.items()}
+from tests.kafka.life import GROUP, MAIN, SIDE, Life, expected, numbered
+from tests.kafka.log import TIMEOUT_S, WALL_NS, committed, wait_until, write, write_end
 
 
 @pytest.mark.parametrize("poll_records", [7, 4_000])
@@ -126,7 +30,7 @@ def test_every_record_comes_once_and_in_order_to_the_end(
     address: LogAddress, monkeypatch: pytest.MonkeyPatch, poll_records: int
 ) -> None:
     """However polls are cut, offsets join up and the end of stream is no record."""
-    monkeypatch.setattr(kafka, "_MAX_POLL_RECORDS", poll_records)
+    monkeypatch.setattr(kafka_hub, "_MAX_POLL_RECORDS", poll_records)
     write(address, MAIN, numbered(address, 300))
     end_topics(address, [MAIN])
     life = Life(address)
@@ -317,6 +221,8 @@ def test_idle_partitions_wake_together_and_less_often_after_a_silence(
     write(embedded, MAIN, numbered(embedded, 1))
     first = busy.parts[f"{MAIN}|0000"]
     wait_until(lambda: bool(list(first.next_batch())), "a record")
+    assert in_seconds(busy) <= 0.0, "while records come in, nobody sleeps"
+    assert not list(first.next_batch())
     assert 5.0 < in_seconds(busy) <= 11.0
 
 
@@ -352,9 +258,9 @@ def test_positions_are_told_whole_and_again_though_nothing_moves(
     def client(config: dict[str, Any]) -> Told:
         return clients.setdefault(config["group.id"], Told())
 
-    monkeypatch.setattr(kafka, "Consumer", client)
-    monkeypatch.setattr(kafka, "_TELL_AGAIN_NS", 30_000_000)
-    monkeypatch.setattr(kafka, "_COMMIT_EVERY_NS", 0)
+    monkeypatch.setattr(kafka_hub, "Consumer", client)
+    monkeypatch.setattr(kafka_positions, "_TELL_AGAIN_NS", 30_000_000)
+    monkeypatch.setattr(kafka_hub, "_COMMIT_EVERY_NS", 0)
     life = Life(LogAddress("nowhere:1", "", 2))
     flow = clients[GROUP + FLOW_SUFFIX]
     life.until(lambda: len(flow.commits) >= 3, "three commits")

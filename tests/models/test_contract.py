@@ -10,17 +10,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import numpy as np
+import onnx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 import models
 from domain.errors import BadUse
 from domain.nanos import MINUTE_NS
-from models.artefact import Artefact
+from models.artefact import Artefact, save, sha256
 from models.batch import OnnxModel
 from models.contract import Features, Model
 from models.labels import DelayedLabels
 from models.online import OnlineLogistic, OnlineLogisticModel
+from models.training.dataset import TrainingData
+from models.training.xgboost_trainer import XgboostParams, train
 
 N_FEATURES = 5
 CONFIG = OnlineLogistic(
@@ -29,6 +36,7 @@ CONFIG = OnlineLogistic(
     DelayedLabels(MINUTE_NS),
     min_labels=20,
 )
+MakeData = Callable[..., TrainingData]
 VECTORS = np.random.default_rng(3).normal(size=(200, N_FEATURES))
 
 
@@ -139,6 +147,92 @@ def test_refuses_another_length(subject: Subject, length: int) -> None:
     """A vector of another schema is a mistake of the wiring and stops the process."""
     with pytest.raises(BadUse, match="shape"):
         subject.make().predict(np.zeros(length))
+
+
+def _of_one_row(artefact: Artefact, models_dir: Path) -> Artefact:
+    """Save the same model as a graph that takes one row at a time."""
+    graph = onnx.load(artefact.path / "model.onnx")
+    graph.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
+    raw = graph.SerializeToString()
+    manifest = msgspec.structs.replace(artefact.manifest, model_sha256=sha256(raw))
+    return save(models_dir, manifest, raw)
+
+
+@pytest.fixture(scope="module", params=["20 trees", "300 trees", "one row a call"])
+def batch(
+    request: pytest.FixtureRequest,
+    trained: tuple[Path, Artefact],
+    market: MakeData,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> OnnxModel:
+    """Load trained artefacts: few trees, many, and a graph of a fixed length."""
+    models_dir, artefact = trained
+    if request.param != "20 trees":
+        models_dir = tmp_path_factory.mktemp("others")
+    if request.param == "300 trees":
+        params = XgboostParams(trees=300, depth=4)
+        artefact = train(market(800, 1.0), params, MINUTE_NS, models_dir, say=lambda _: None)
+    elif request.param == "one row a call":
+        artefact = _of_one_row(artefact, models_dir)
+    return OnnxModel.load(models_dir, artefact.artefact_id)
+
+
+def _alone(model: OnnxModel, rows: NDArray[np.float64]) -> bytes:
+    answers = [np.nan if (p := model.predict(x)) is None else p for x in rows]
+    return np.array(answers, dtype=np.float64).tobytes()
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    size=st.integers(1, 500),
+    seed=st.integers(0, 2**32 - 1),
+    holes=st.sampled_from([0.0, 0.05, 0.9]),
+    scale=st.sampled_from([1.0, 1e-6, 1e30]),
+)
+def test_a_row_is_answered_as_if_it_were_alone(
+    batch: OnnxModel, size: int, seed: int, holes: float, scale: float
+) -> None:
+    """To the bit, in a batch of any length and order, also between rows that cannot be read."""
+    rng = np.random.default_rng(seed)
+    rows = rng.normal(size=(size, N_FEATURES)) * scale
+    unreadable = rng.choice([np.nan, np.inf, -np.inf, 1e300], rows.shape)
+    rows = np.where(rng.random(rows.shape) < holes / N_FEATURES, unreadable, rows)
+    given_rows = rows.copy()
+    wanted = _alone(batch, rows)
+    found = batch.predict_rows(rows)
+    assert found.tobytes() == wanted
+    assert (np.isnan(found) == ~(np.abs(rows) < 1e31).all(axis=1)).all()
+    order = rng.permutation(size)
+    assert batch.predict_rows(rows[order]).tobytes() == found[order].tobytes()
+    assert rows.tobytes() == given_rows.tobytes()
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 8, 31, 32, 33, 63, 64, 65, 127, 128, 129, 499, 500])
+def test_batch_lengths_at_which_a_runtime_changes_its_way(batch: OnnxModel, size: int) -> None:
+    """Runtimes choose other loops from some length on: the bits stay those of single rows."""
+    rows = np.random.default_rng(size).normal(size=(size, N_FEATURES))
+    assert batch.predict_rows(rows).tobytes() == _alone(batch, rows)
+
+
+def test_a_batch_may_be_a_view(batch: OnnxModel) -> None:
+    """Columns of a wider array, every other row, read only: the answers are the same."""
+    wide = np.random.default_rng(9).normal(size=(40, N_FEATURES + 2))
+    wide.flags.writeable = False
+    view = wide[::2, 1:-1]
+    assert batch.predict_rows(view).tobytes() == _alone(batch, view.copy())
+
+
+def test_no_rows_have_no_answers(batch: OnnxModel) -> None:
+    """Neither an empty batch, nor one of unreadable rows, asks the runtime."""
+    assert batch.predict_rows(np.empty((0, N_FEATURES))).shape == (0,)
+    assert np.isnan(batch.predict_rows(np.full((3, N_FEATURES), np.nan))).all()
+
+
+@pytest.mark.parametrize("shape", [(N_FEATURES,), (3, N_FEATURES - 1), (0, 0), (1, 1, N_FEATURES)])
+def test_refuses_rows_of_another_shape(batch: OnnxModel, shape: tuple[int, ...]) -> None:
+    """As it refuses one vector of another length."""
+    with pytest.raises(BadUse, match="rows of shape"):
+        batch.predict_rows(np.zeros(shape))
 
 
 def test_workers_do_not_load_training_libraries() -> None:

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,43 +11,75 @@ from domain.errors import BadUse
 from models.ensemble import EnsembleConfig
 
 BOTH = {"online": "id-1", "batch": "id-2"}
+HALVES = {"online": 0.5, "batch": 0.5}
+NAN = math.nan
+
+ANSWER = st.floats(0, 1) | st.sampled_from([NAN, -1e-9, 1.0 + 1e-9, math.inf, -math.inf])
+"""A probability, or what is none."""
 
 
 @pytest.mark.parametrize(
     ("weights", "deployed", "answers", "mean"),
     [
-        ({"online": 0.5, "batch": 0.5}, BOTH, {"online": 0.4, "batch": 0.8}, 0.6),
+        (HALVES, BOTH, {"online": 0.4, "batch": 0.8}, 0.6),
         ({"online": 3, "batch": 1}, BOTH, {"online": 0.4, "batch": 0.8}, 0.5),
-        ({"online": 0.5, "batch": 0.5}, {"online": "id-1"}, {"online": 0.4}, 0.4),
-        ({"online": 0.5, "batch": 0.5}, {"online": "id-1"}, {"online": 0.4, "batch": 0.9}, 0.4),
-        ({"online": 0.5, "batch": 0.5}, BOTH, {"online": 0.4, "batch": None}, None),
-        ({"online": 0.5, "batch": 0.5}, BOTH, {"online": 0.4}, None),
-        ({"online": 0.5, "batch": 0.5}, BOTH, {"online": 0.4, "batch": math.nan}, None),
-        ({"online": 0.5, "batch": 0.0}, BOTH, {"online": 0.4, "batch": None}, None),
+        (HALVES, {"online": "id-1"}, {"online": 0.4}, 0.4),
+        (HALVES, {"online": "id-1"}, {"online": 0.4, "batch": 0.9}, 0.4),
+        (HALVES, {"online": "id-1"}, {"online": 0.4, "batch": NAN}, 0.4),
+        (HALVES, BOTH, {"online": 0.4, "batch": NAN}, NAN),
+        (HALVES, BOTH, {"online": 1.1, "batch": 0.1}, NAN),
+        (HALVES, BOTH, {"online": 0.1, "batch": -0.1}, NAN),
+        ({"online": 0.5, "batch": 0.0}, BOTH, {"online": 0.4, "batch": NAN}, NAN),
     ],
 )
 def test_mean(
-    weights: dict[str, float],
-    deployed: dict[str, str],
-    answers: dict[str, float | None],
-    mean: float | None,
+    weights: dict[str, float], deployed: dict[str, str], answers: dict[str, float], mean: float
 ) -> None:
     """Weights are normalised over the deployed models; one that is not ready silences all."""
-    combined = EnsembleConfig(weights).build(deployed).combine(answers)
-    assert combined == (None if mean is None else pytest.approx(mean))
+    arrays = {role: np.array([p_up]) for role, p_up in answers.items()}
+    combined = EnsembleConfig(weights).build(deployed).combine(arrays)
+    assert combined.tolist() == pytest.approx([mean], nan_ok=True)
 
 
 @given(
-    p=st.tuples(st.floats(0, 1), st.floats(0, 1)),
+    p=st.lists(st.tuples(ANSWER, ANSWER), max_size=20),
     w=st.tuples(st.floats(1e-3, 1e3), st.floats(1e-3, 1e3)),
 )
-def test_the_mean_is_a_probability(p: tuple[float, float], w: tuple[float, float]) -> None:
-    """No weights lead out of [0, 1] or beyond the members."""
+def test_the_mean_is_a_probability_or_nothing(
+    p: list[tuple[float, float]], w: tuple[float, float]
+) -> None:
+    """Row by row: between the members where each is a probability, else NaN."""
     ensemble = EnsembleConfig({"online": w[0], "batch": w[1]}).build(BOTH)
-    mean = ensemble.combine({"online": p[0], "batch": p[1]})
-    assert mean is not None
-    assert 0.0 <= mean <= 1.0
-    assert min(p) - 1e-12 <= mean <= max(p) + 1e-12
+    online, batch = (np.array([row[side] for row in p], dtype=np.float64) for side in (0, 1))
+    means = ensemble.combine({"online": online, "batch": batch})
+    assert means.shape == (len(p),)
+    for members, mean in zip(p, means.tolist(), strict=True):
+        if all(0.0 <= member <= 1.0 for member in members):
+            assert 0.0 <= mean <= 1.0
+            assert min(members) - 1e-12 <= mean <= max(members) + 1e-12
+        else:
+            assert math.isnan(mean)
+
+
+@given(p=st.lists(st.tuples(ANSWER, ANSWER), min_size=1, max_size=20))
+def test_a_row_does_not_depend_on_its_neighbours(p: list[tuple[float, float]]) -> None:
+    """The mean of a row alone is the same to the bit; what was given is not changed."""
+    ensemble = EnsembleConfig({"online": 0.3, "batch": 0.7}).build(BOTH)
+    answers = {role: np.array([row[at] for row in p]) for at, role in enumerate(BOTH)}
+    for column in answers.values():
+        column.flags.writeable = False
+    together = ensemble.combine(answers)
+    alone = [
+        ensemble.combine({role: column[at : at + 1] for role, column in answers.items()})
+        for at in range(len(p))
+    ]
+    assert np.concatenate(alone).tobytes() == together.tobytes()
+
+
+def test_a_deployed_model_must_be_asked() -> None:
+    """An answer that is not even there is a mistake of the wiring."""
+    with pytest.raises(KeyError, match="batch"):
+        EnsembleConfig().build(BOTH).combine({"online": np.array([0.4])})
 
 
 def test_identity_covers_members_and_weights_but_not_order() -> None:

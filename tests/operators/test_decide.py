@@ -1,123 +1,45 @@
-"""From ticks to signals through the three steps: reasons, identities, resuming, no look-ahead."""
+"""From ticks to signals through the steps: reasons, identities, resuming, no look-ahead."""
 
-import json
-import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
+from domain.bars import FOR_EVER
 from domain.ids import signal_id
 from domain.nanos import MINUTE_NS, SECOND_NS, parse_ns
 from domain.predictions import Signal
-from domain.ticks import Kind, TickArray, TickBatch, heartbeat
-from domain.topics import encode
+from domain.ticks import Kind, TickArray, TickBatch, Verdict, heartbeat
 from features.bars import BarConfig
-from features.minute_features import FeatureConfig
 from features.quality import QualityConfig
-from features.spec import FEATURE_NAMES, SCHEMA, WARM_UP_BARS
-from models.contract import Role
-from models.ensemble import EnsembleConfig
-from models.labels import DelayedLabels
-from models.online import OnlineLogistic
-from models.prediction import PredictionConfig
-from operators.decide import (
-    BarStep,
-    Closed,
-    Considered,
-    Decided,
-    DecisionConfig,
-    DecisionStep,
-    FeatureStep,
-)
+from features.spec import WARM_UP_BARS
+from operators.decide import BarStep, Decided, panel_input, predictions
 from testkit.tapes import START, across_weekend, batches, spoil, ticks, walk
-from trading.signals import SignalConfig
+from tests.operators.decision_steps import CONFIG, HORIZON_NS, MIN_LABELS, Out, Way
 
-HORIZON_NS = 3 * MINUTE_NS
-MIN_LABELS = 20
 T0 = parse_ns(START)
 
 
-@dataclass(frozen=True)
-class ByReturn:
-    """A batch model that follows the last return: enough to make signals of every kind."""
-
-    role: Role = "batch"
-    model_id: str = "by-return"
-    feature_schema: str = SCHEMA
-    horizon_ns: int = HORIZON_NS
-
-    def predict(self, x: NDArray[np.float64]) -> float | None:
-        """Return the logistic of the last return."""
-        return 1.0 / (1.0 + math.exp(-float(x[0]) / 2.0))
+def _feed(way: Way, records: TickArray) -> list[Decided]:
+    return way.feed([TickBatch("EURUSD", records, 42)])
 
 
-def _decisions() -> DecisionConfig:
-    online = OnlineLogistic(SCHEMA, FEATURE_NAMES, DelayedLabels(HORIZON_NS), min_labels=MIN_LABELS)
-    models = PredictionConfig(online, ByReturn(), EnsembleConfig())
-    return DecisionConfig(models, SignalConfig(models.model_id, HORIZON_NS))
-
-
-CONFIG = _decisions()
-
-
-class Out(NamedTuple):
-    """Everything that the three steps give, as it goes to the log."""
-
-    bars: list[bytes]
-    vectors: list[bytes]
-    predictions: list[bytes]
-    signals: list[bytes]
-
-
-class Way:
-    """The steps of one symbol in a row, as the dataflow wires them."""
-
-    def __init__(self, state: Mapping[str, Any] | None = None) -> None:
-        parts = state or {"bars": None, "features": None, "decisions": None}
-        self.bars = BarStep(BarConfig(), "EURUSD", parts["bars"])
-        self.features = FeatureStep(FeatureConfig(), "EURUSD", parts["features"])
-        self.decisions = DecisionStep(CONFIG, "EURUSD", parts["decisions"])
-        self.out = Out([], [], [], [])
-        self.signals: list[Signal] = []
-
-    def feed(self, records: TickArray) -> list[Decided]:
-        """Pass records through; keep what comes out."""
-        closed: list[Closed] = list(self.bars.on_batch([TickBatch("EURUSD", records, 42)]))
-        considered: list[Considered] = list(self.features.on_batch(closed))
-        decided = list(self.decisions.on_batch(considered))
-        self.out.bars.extend(encode(bar) for item in closed for bar in item.bars)
-        self.out.vectors.extend(encode(i.vector) for i in considered if i.vector is not None)
-        self.out.predictions.extend(encode(p) for item in decided for p in item.predictions)
-        self.out.signals.extend(encode(item.signal) for item in decided)
-        self.signals += [item.signal for item in decided]
-        return decided
-
-    def snapshot(self) -> dict[str, Any]:
-        """Return the state of all three, through text."""
-        state = {
-            "bars": self.bars.snapshot(),
-            "features": self.features.snapshot(),
-            "decisions": self.decisions.snapshot(),
-        }
-        plain: dict[str, Any] = json.loads(json.dumps(state))
-        return plain
+def _signals(decided: Iterable[Decided]) -> list[Signal]:
+    return [signal for item in decided for signal in item.signals]
 
 
 def _run(parts: Iterable[TickArray]) -> Out:
     way = Way()
     for part in parts:
-        way.feed(part)
-    return way.out
+        _feed(way, part)
+    return way.out["EURUSD"]
 
 
 @pytest.fixture(scope="module")
 def log() -> TickArray:
-    """Give some five hours of accepted ticks and heartbeats over a weekend."""
-    raw = spoil(across_weekend("EURUSD", 10_000, 8, mean_gap_ms=1_900.0), 0.02, 8)
+    """Give some ten hours of accepted ticks and heartbeats over a weekend."""
+    raw = spoil(across_weekend("EURUSD", 14_000, 8, mean_gap_ms=1_500.0), 0.02, 8)
     rules = QualityConfig(("EURUSD",)).build(None)
     return np.concatenate([rules.judge(raw).log, rules.last_heartbeat()])
 
@@ -126,11 +48,11 @@ def log() -> TickArray:
 def whole(log: TickArray) -> Out:
     """Give everything that comes of it in one run."""
     way = Way()
-    way.feed(log)
-    reasons = {signal.reason for signal in way.signals}
+    signals = _signals(_feed(way, log))
+    reasons = {signal.reason for signal in signals}
     assert {"edge", "hold", "features_not_ready", "model_not_ready", "gap"} <= reasons
-    assert {signal.side for signal in way.signals} == {"buy", "sell", "flat"}
-    return way.out
+    assert {signal.side for signal in signals} == {"buy", "sell", "flat"}
+    return way.out["EURUSD"]
 
 
 def test_what_is_known_at_a_cut_does_not_depend_on_what_follows(log: TickArray, whole: Out) -> None:
@@ -138,11 +60,11 @@ def test_what_is_known_at_a_cut_does_not_depend_on_what_follows(log: TickArray, 
     rng = np.random.default_rng(4)
     way, done = Way(), 0
     for cut in sorted(rng.integers(1, log.size, 8).tolist()):
-        way.feed(log[done:cut])
+        _feed(way, log[done:cut])
         done = cut
         truncated = _run([log[:cut]])
-        assert truncated == way.out
-        for part, all_of_it in zip(truncated, whole, strict=True):
+        assert truncated == way.out["EURUSD"]
+        for part, all_of_it in zip(truncated.parts(), whole.parts(), strict=True):
             assert part == all_of_it[: len(part)]
 
 
@@ -154,7 +76,7 @@ def test_another_future_changes_nothing_before_it(log: TickArray) -> None:
     other["ask"][cut:] *= 2
     before = _run([log[:cut]])
     after = _run([other])
-    for part, all_of_it in zip(before, after, strict=True):
+    for part, all_of_it in zip(before.parts(), after.parts(), strict=True):
         assert part == all_of_it[: len(part)]
     assert len(after.signals) > len(before.signals) > 150
 
@@ -168,81 +90,153 @@ def test_batches_of_any_size_give_the_same_bytes(size: int, log: TickArray, whol
 def test_the_steps_resume_anywhere(log: TickArray, whole: Out) -> None:
     """Thrown away and restored at a dozen random records, they go on as if nothing had been."""
     rng = np.random.default_rng(5)
-    way, out = Way(), Out([], [], [], [])
+    way, out = Way(), Out()
     for part in np.split(log, sorted(rng.integers(0, log.size, 12).tolist())):
-        way = Way(way.snapshot())
-        way.feed(part)
-        for mine, all_of_it in zip(way.out, out, strict=True):
-            all_of_it.extend(mine)
+        way = Way(state=way.snapshot())
+        _feed(way, part)
+        out.extend(way.out["EURUSD"])
     assert out == whole
 
 
 def test_models_answer_from_their_warm_up_on(log: TickArray) -> None:
     """Features first, then the labels that the online model needs, then a view."""
-    decided = Way().feed(log[: log.size // 2])
-    reasons = [item.predictions[-1].reason for item in decided if item.predictions]
+    decided = _feed(Way(), log[: log.size * 2 // 5])
+    records = [p for item in decided for p in predictions(item, CONFIG) if p.model == "ensemble"]
+    reasons = [record.reason for record in records]
     cold = reasons.count("features_not_ready")
     untaught = reasons.count("model_not_ready")
     assert cold == WARM_UP_BARS - 1
-    # Twenty labels, each known three minutes after its bar; a label of no move teaches nothing.
-    assert untaught >= MIN_LABELS + 2
     assert (
         reasons[: cold + untaught] == ["features_not_ready"] * cold + ["model_not_ready"] * untaught
     )
+    # Twenty labels, each known three minutes after its bar; a label of no move teaches nothing.
+    waited_ns = records[cold + untaught].ts_event_ns - records[cold].ts_event_ns
+    assert waited_ns >= HORIZON_NS + (MIN_LABELS - 1) * MINUTE_NS
+    assert set(reasons[cold + untaught :]) == {""}
 
 
 def test_each_boundary_has_one_signal_with_its_own_id(log: TickArray) -> None:
     """Minute after minute, whether there is something to do or not."""
-    way = Way()
-    way.feed(log)
-    moments = [signal.ts_event_ns for signal in way.signals]
+    signals = _signals(_feed(Way(), log))
+    edges = BarConfig().build("EURUSD", None).on_records(log).edges
+    moments = [signal.ts_event_ns for signal in signals]
+    assert moments == edges["ts_event_ns"].tolist()
     assert moments == sorted(set(moments))
     assert all(moment % MINUTE_NS == 0 for moment in moments)
-    for signal in way.signals:
+    assert [signal.ts_recv_ns for signal in signals] == edges["ts_recv_ns"].tolist()
+    for signal in signals:
         assert signal.signal_id == signal_id(
             CONFIG.predictions.model_id, "EURUSD", signal.ts_event_ns, "edge-hold"
         )
-        assert signal.ts_recv_ns >= signal.ts_event_ns
 
 
 def test_before_the_first_tick_there_is_no_quote() -> None:
     """A heartbeat alone may pass a minute."""
     beats = np.concatenate([heartbeat(T0), heartbeat(T0 + 61 * SECOND_NS)])
-    (decided,) = Way().feed(beats)
-    assert decided.predictions == []
-    signal = decided.signal
+    (decided,) = _feed(Way(), beats)
+    assert predictions(decided, CONFIG) == []
+    (signal,) = decided.signals
     assert (signal.reason, signal.bid, signal.actionable) == ("no_quote", None, False)
+    assert signal.verdict == 0
 
 
 def test_a_minute_without_ticks_has_no_bar() -> None:
     """The quote is known, a view is not."""
     way = Way()
-    way.feed(ticks("EURUSD", [(30, 1.1, 1.2)]))
-    way.feed(heartbeat(T0 + 61 * SECOND_NS))
-    (decided,) = way.feed(heartbeat(T0 + 121 * SECOND_NS))
-    signal = decided.signal
+    _feed(way, ticks("EURUSD", [(30, 1.1, 1.2)]))
+    _feed(way, heartbeat(T0 + 61 * SECOND_NS))
+    (signal,) = _signals(_feed(way, heartbeat(T0 + 121 * SECOND_NS)))
     assert (signal.reason, signal.bid, signal.ask) == ("no_bar", 1.1, 1.2)
     assert not signal.actionable
+
+
+def test_a_cold_bar_gives_no_view() -> None:
+    """Models are asked, and say why they are silent."""
+    decided = _feed(Way(), ticks("EURUSD", [(30, 1.1, 1.2), (60, 1.1, 1.2)]))
+    (signal,) = _signals(decided)
+    assert (signal.reason, signal.p_up, signal.actionable) == ("features_not_ready", None, False)
+    records = predictions(decided[0], CONFIG)
+    assert [(p.model, p.ready, p.p_up, p.reason) for p in records] == [
+        (model, False, None, "features_not_ready") for model in ("online", "batch", "ensemble")
+    ]
+    assert [p.model_id for p in records] == [
+        CONFIG.model_ids[role] for role in ("online", "batch", "ensemble")
+    ]
+
+
+def test_the_verdict_of_the_quote_travels_into_the_signal() -> None:
+    """That of the last quote before the boundary: not of its bar, nor of what passed it."""
+    tape = ticks(
+        "EURUSD", [(10, 1.1, 1.2), (30, 1.1, 1.2), (60, 1.1, 1.2), (90, 1.1, 1.2), (120, 1.1, 1.2)]
+    )
+    bits = [Verdict.STALE, Verdict.SPREAD_BLOWOUT, 0, Verdict.GAP | Verdict.ONE_SIDED, 0]
+    tape["verdict"] = bits
+    way = Way()
+    signals = _signals(_feed(way, tape))
+    assert [signal.verdict for signal in signals] == [bits[1], bits[3]]
+    rows = np.concatenate([item.rows.bars for item in way.all])
+    assert rows["verdict"].tolist() == [bits[0] | bits[1], bits[3]]
 
 
 def test_a_view_on_an_old_bar_is_none() -> None:
     """After a gap the bar is minutes old: predictions are written, the decision has no view."""
     way = Way()
-    way.feed(walk("EURUSD", 12_000, 1, mean_gap_ms=900.0))
-    assert way.signals[-1].actionable
-    records = way.bars.snapshot()["clock"]
-    later = (records[0] - T0) / SECOND_NS + 600
-    (decided,) = way.feed(ticks("EURUSD", [(later, 1.3, 1.3001)]))
-    assert decided.signal.reason == "gap"
-    assert (decided.signal.p_up, decided.signal.actionable) == (None, False)
-    assert decided.signal.side == way.signals[-2].side
-    assert [p.model for p in decided.predictions] == ["online", "batch", "ensemble"]
-    assert decided.predictions[-1].p_up is not None
-    assert decided.predictions[-1].ts_event_ns < decided.signal.ts_event_ns
+    signals = _signals(_feed(way, walk("EURUSD", 16_000, 1, mean_gap_ms=700.0)))
+    assert signals[-1].actionable
+    clock_ns = way.bars["EURUSD"].snapshot()["clock"][0]
+    later = (clock_ns - T0) / SECOND_NS + 600
+    (decided,) = _feed(way, ticks("EURUSD", [(later, 1.3, 1.3001)]))
+    (signal,) = decided.signals
+    assert signal.reason == "gap"
+    assert (signal.p_up, signal.actionable) == (None, False)
+    assert signal.side == signals[-1].side
+    records = predictions(decided, CONFIG)
+    assert [p.model for p in records] == ["online", "batch", "ensemble"]
+    assert records[-1].p_up is not None
+    assert records[-1].ts_event_ns < signal.ts_event_ns
+
+
+def test_of_two_bars_that_close_at_once_the_later_one_decides() -> None:
+    """Within the allowed lateness two minutes may be open: both are rows, one is the boundary's."""
+    way = Way(bars=BarConfig(lateness_ns=SECOND_NS))
+    tape = ticks(
+        "EURUSD", [(60.5, 1.3, 1.4), (59.8, 1.1, 1.2, 60.6), (130, 1.5, 1.6), (181, 1.5, 1.6)]
+    )
+    decided = _feed(way, tape)
+    rows = [(item.rows.bars["ts_event_ns"] - T0) // SECOND_NS for item in decided]
+    assert np.concatenate(rows).tolist() == [60, 120, 180]
+    assert [(s.ts_event_ns - T0) // SECOND_NS for s in _signals(decided)] == [120, 180]
+    assert {s.reason for s in _signals(decided)} == {"features_not_ready"}
+
+
+def test_only_boundaries_go_on_from_a_batch_of_bars() -> None:
+    """Seconds alone close no minute; late ticks and the end of the log pass by features."""
+    step = BarStep(BarConfig(("1s", "1m")), "EURUSD", None)
+    frame = BarConfig(("1s", "1m")).decision_frame
+
+    def closed(records: TickArray, *, last: bool = False) -> list[Any]:
+        return list(step.on_batch([TickBatch("EURUSD", records, 7, last)]))
+
+    assert closed(ticks("EURUSD", [(30, 1.1, 1.2)])) == []
+    (seconds,) = closed(ticks("EURUSD", [(31, 1.1, 1.2)]))
+    assert (seconds.bars.size, seconds.edges.size, seconds.wall_ns) == (1, 0, 7)
+    assert panel_input(seconds, frame) is None
+    (late,) = closed(ticks("EURUSD", [(29, 1.1, 1.2)]))
+    assert late.late.size == 1
+    assert panel_input(late, frame) is None
+    (minute,) = closed(ticks("EURUSD", [(60, 1.2, 1.3)]))
+    news = panel_input(minute, frame)
+    assert news is not None
+    assert (news.ts_ns.tolist(), news.passed_ns) == ([T0 + MINUTE_NS], T0 + MINUTE_NS)
+    assert news.mid_close.tolist() == [(1.1 + 1.2) / 2]
+    (end,) = closed(ticks("EURUSD", []), last=True)
+    news = panel_input(end, frame)
+    assert news is not None
+    assert (end.last, news.ts_ns.size, news.passed_ns) == (True, 0, FOR_EVER)
 
 
 def test_the_wall_clock_of_a_batch_goes_through_and_decides_nothing(log: TickArray) -> None:
     """It is for latency figures: carried along, in no record."""
-    decided = Way().feed(log[: log.size // 4])
+    decided = _feed(Way(), log[: log.size // 4])
     assert {item.wall_ns for item in decided} == {42}
     assert (log["kind"] == Kind.HEARTBEAT).any()

@@ -1,14 +1,17 @@
-"""Decoding of polls: what is unreadable becomes a dead letter, and nothing else is touched."""
+"""Decoding of polls: what is unreadable becomes a dead letter, and nothing else is touched.
 
-import numpy as np
+Malformed ticks are in ``test_malformed``, the split by symbol in ``test_split``.
+"""
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from domain.bars import Passed
 from domain.log import Polled, Stamp
-from domain.ticks import Kind, decode_ticks, heartbeat
+from domain.ticks import heartbeat
 from domain.topics import DeadLetter, Topic, encode
-from operators.decode import by_symbol, structs_of, ticks_of
-from testkit.tapes import minute_bar, ticks
+from operators.decode import panel_news, structs_of, ticks_of
+from testkit.tapes import bar, minute_bar, ticks
 
 GOOD = ticks("EURUSD", [(0, 1.1, 1.2)]).tobytes()
 OTHER_VERSION = b"\x02" + GOOD[1:]
@@ -48,6 +51,13 @@ def test_two_torn_ticks_do_not_make_a_whole_one() -> None:
     assert [letter.value for letter in dead] == torn
 
 
+def test_an_empty_value_is_no_record() -> None:
+    """It is kept as a dead letter like any other that cannot be read."""
+    records, dead = ticks_of(_polled([GOOD, b""]))
+    assert records.tobytes() == GOOD
+    assert [(letter.offset, letter.value) for letter in dead] == [(101, b"")]
+
+
 @settings(max_examples=200, deadline=None)
 @given(
     values=st.lists(
@@ -77,32 +87,19 @@ def test_structs_are_read_one_by_one() -> None:
     assert dead[0].reason.startswith("no bars record: ")
 
 
-def test_each_symbol_gets_its_ticks_and_every_heartbeat() -> None:
-    """In log order; the ticks of others are not in its batch."""
-    log = np.concatenate(
-        [
-            ticks("EURUSD", [(0, 1.1, 1.2)]),
-            heartbeat(1),
-            ticks("USDJPY", [(1, 150, 151)]),
-            heartbeat(2),
-            ticks("EURUSD", [(2, 1.1, 1.2)]),
-        ]
-    )
-    found = list(by_symbol(log, ("EURUSD", "USDJPY", "NZDUSD"), 9))
-    assert [(batch.symbol, batch.wall_ns) for batch in found] == [
-        ("EURUSD", 9),
-        ("USDJPY", 9),
-        ("NZDUSD", 9),
+def test_panel_news_are_the_bars_of_one_timeframe_and_how_far_a_symbol_has_come() -> None:
+    """Whichever comes last in the log; what cannot be read is left to the archive."""
+    values = [
+        encode(minute_bar(1, close=1.5)),
+        encode(Passed("USDJPY", 7)),
+        encode(minute_bar(2, close=1.6)),
+        encode(bar("5m", minute_bar(0).ts_open_ns)),
+        encode(Passed("EURUSD", minute_bar(1).ts_event_ns + 1)),
+        b'{"type":"passed"',
     ]
-    assert [batch.records["kind"].tolist() for batch in found] == [
-        [Kind.TICK, Kind.HEARTBEAT, Kind.HEARTBEAT, Kind.TICK],
-        [Kind.HEARTBEAT, Kind.TICK, Kind.HEARTBEAT],
-        [Kind.HEARTBEAT, Kind.HEARTBEAT],
-    ]
-
-
-def test_without_heartbeats_a_quiet_symbol_gets_no_batch() -> None:
-    """There is nothing to tell it."""
-    log = ticks("EURUSD", [(0, 1.1, 1.2)])
-    assert [batch.symbol for batch in by_symbol(log, ("EURUSD", "USDJPY"), 0)] == ["EURUSD"]
-    assert list(by_symbol(decode_ticks(b""), ("EURUSD",), 0)) == []
+    euro, yen = panel_news(values, "1m")
+    assert (euro.symbol, euro.mid_close.tolist()) == ("EURUSD", [1.5, 1.6])
+    assert euro.ts_ns.tolist() == [minute_bar(n).ts_event_ns for n in (1, 2)]
+    assert euro.passed_ns == minute_bar(2).ts_event_ns
+    assert (yen.symbol, yen.ts_ns.size, yen.passed_ns) == ("USDJPY", 0, 7)
+    assert panel_news([], "1m") == []

@@ -8,10 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.bars import TIMEFRAMES
+from domain.bars import DEFAULT_TIMEFRAMES
 from domain.log import LogAddress, OutRecord
 from domain.nanos import HOUR_NS, SECOND_NS, parse_ns
-from domain.ticks import FeedBatch, Kind, TickArray, TickBatch, decode_ticks, new_records
+from domain.ticks import (
+    FeedBatch,
+    Kind,
+    TickArray,
+    TickBatch,
+    Verdict,
+    decode_ticks,
+    new_records,
+)
 from domain.topics import Topic
 from features.bars import BarConfig
 from features.quality import Judged, QualityConfig
@@ -60,8 +68,46 @@ def test_a_known_end_closes_every_bar_until_then() -> None:
     assert judged[-1].log["ts_recv_ns"].tolist() == [T0 + HOUR_NS + RULES.grace_ns]
     step = BarStep(BarConfig(grace_ns=RULES.grace_ns), "EURUSD", None)
     closed = list(step.on_batch([TickBatch("EURUSD", part.log) for part in judged]))
-    assert [bar.timeframe for item in closed for bar in item.bars] == list(TIMEFRAMES)
-    assert closed[-1].boundaries[-1].ts_event_ns == T0 + HOUR_NS
+    frames = [frame for item in closed for frame in item.bars["frame"].tolist()]
+    assert frames == list(range(len(DEFAULT_TIMEFRAMES)))
+    assert closed[-1].edges["ts_event_ns"][-1] == T0 + HOUR_NS
+
+
+def test_a_tick_that_waits_at_the_end_is_rejected() -> None:
+    """A spike that nothing confirmed is neither lost nor written, whenever the feed ends."""
+    tape = arrivals(walk("EURUSD", 200, 3))
+    spike = tape[-1:].copy()
+    spike["bid"] += 0.01
+    spike["ask"] += 0.01
+    spike["seq"] = 200
+    logic = _logic()
+    (held,) = logic.on_batch([FeedBatch(np.concatenate([tape, spike]))])
+    assert (held.log["seq"].max(), held.rejected.size) == (199, 0)
+    again = _logic(json.loads(json.dumps(logic.snapshot())))
+    (end,) = again.on_batch([FeedBatch(tape[:0], last=True)])
+    assert end.log["kind"].tolist() == [Kind.HEARTBEAT]
+    assert end.rejected["seq"].tolist() == [200]
+    assert end.rejected["verdict"].tolist() == [Verdict.SPIKE]
+
+
+def test_a_known_end_waits_for_delayed_ticks_too() -> None:
+    """Bars wait the lateness where it is longer than the grace; so does the last heartbeat."""
+    rules = QualityConfig(SYMBOLS, lateness_ns=3 * SECOND_NS)
+    logic = JudgeLogic(rules, None, lambda _: None)
+    *_, end = logic.on_batch([FeedBatch(ticks("EURUSD", [(0, 1.1, 1.2)]), True, T0 + HOUR_NS)])
+    assert end.log["ts_recv_ns"].tolist() == [T0 + HOUR_NS + 3 * SECOND_NS]
+
+
+@pytest.mark.parametrize("symbol", [b"XAUUSD", b"", b"\xff\xfe"])
+def test_a_tick_of_any_symbol_finds_its_way_to_the_rejected(symbol: bytes) -> None:
+    """Even one whose symbol is no text: whole, with its verdict."""
+    tape = ticks("EURUSD", [(0, 1.1, 1.2)])
+    tape["symbol"] = symbol
+    (item,) = route(RULES.build(None).judge(tape), ADDRESS, ACTIVE)
+    assert item.topic == Topic.TICKS_REJECTED
+    (record,) = item.records
+    (found,) = decode_ticks(record.value)
+    assert (found["symbol"], found["verdict"]) == (symbol, Verdict.UNKNOWN_SYMBOL)
 
 
 def test_a_feed_without_ticks_says_nothing() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from config.settings import load
-from domain.bars import Bar
+from domain.bars import DEFAULT_TIMEFRAMES, Bar, records_of
 from domain.nanos import parse_ns
 from domain.orders import Execution
 from domain.predictions import Signal
@@ -85,14 +85,21 @@ def test_no_result_knows_its_future(real_data: Path, tmp_path: Path) -> None:
     def key(record: Bar | Signal | Execution) -> bytes:
         return encode(record)
 
+    def bars(collected: Collected) -> list[Bar]:
+        return [
+            bar
+            for symbol, rows in collected.bars
+            for bar in records_of(symbol, DEFAULT_TIMEFRAMES, rows)
+        ]
+
     cut = "2014-05-01T13:07:30"
     short, long = play(cut), play("2014-05-01T16:00")
     cut_ns = parse_ns(cut)
     assert short.bars
     assert short.signals
     # Which symbol's records come first depends on batches, and means nothing.
-    assert sorted(key(b) for b in short.bars if b.ts_event_ns <= cut_ns) == sorted(
-        key(b) for b in long.bars if b.ts_event_ns <= cut_ns
+    assert sorted(key(b) for b in bars(short) if b.ts_event_ns <= cut_ns) == sorted(
+        key(b) for b in bars(long) if b.ts_event_ns <= cut_ns
     )
     for shorter, longer in (
         (short.signals, long.signals),

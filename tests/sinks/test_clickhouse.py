@@ -21,10 +21,10 @@ from clickhouse_connect.driver.client import Client
 
 from clickhouse.migrate import connect, migrate
 from clickhouse.results import counts
-from domain.bars import Bar
 from domain.errors import BadUse, Corrupt, Halt
-from domain.ticks import TickArray, Verdict, new_records
+from domain.ticks import SUSPECT, TickArray, Verdict, new_records
 from sinks.clickhouse import ArchiveBatch, ClickHouseSink, ClickHouseSinkConfig, TableWriter
+from testkit.tapes import minute_bar
 
 DATABASE = "archive"
 ROOT = Path(__file__).parents[2]
@@ -69,22 +69,6 @@ def ticks(first: int, last: int) -> TickArray:
 def batch(first: int, last: int) -> ArchiveBatch:
     """Return the ticks of a stretch of the log, one per offset."""
     return ArchiveBatch("ticks", 0, first, last, ticks(first, last))
-
-
-def bar(minute: int) -> Bar:
-    """Return a bar."""
-    prices: dict[str, Any] = dict.fromkeys(Bar.__struct_fields__[5:17], 1.0)
-    return Bar(
-        "EURUSD",
-        "1m",
-        minute,
-        minute + 1,
-        minute + 2,
-        tick_count=1,
-        spread_mean_pips=1.0,
-        spread_max_pips=1.0,
-        **prices,
-    )
 
 
 def write(
@@ -161,22 +145,40 @@ def test_a_failed_insert_keeps_its_rows(client: Client, dsn: str, run: str) -> N
     assert counts(client, run)["ticks"] == 10
 
 
-def test_rejected_ticks_keep_what_is_wrong_with_them(client: Client, dsn: str, run: str) -> None:
-    """NaN prices and impossible times are stored as they came."""
+@pytest.mark.parametrize("topic", ["ticks.rejected", "ticks.late"])
+def test_ticks_keep_what_is_wrong_with_them(client: Client, dsn: str, run: str, topic: str) -> None:
+    """NaN prices and impossible times are stored as they came; the reasons have names."""
     records = ticks(0, 3)
     records["bid"] = [np.nan, np.inf, -0.0, 5e-324]
     records["ts_event_ns"] = [0, -1, 2**63 - 1, -(2**63)]
-    records["verdict"] = [Verdict.NOT_FINITE | Verdict.LATE, 1, 2, 0]
-    write(dsn, run, [ArchiveBatch("ticks.rejected", 0, 0, 0, records)], "ticks_rejected")
-    found = client.query(
-        "SELECT reinterpretAsUInt64(bid), toUnixTimestamp64Nano(ts_event), reasons "
-        "FROM ticks_rejected FINAL WHERE run = {run:String} ORDER BY seq",
-        parameters={"run": run},
-    ).result_rows
+    records["verdict"] = [Verdict.NOT_FINITE | Verdict.LATE, 1, Verdict.LATE | Verdict.STALE, 0]
+    table = topic.replace(".", "_")
+    write(dsn, run, [ArchiveBatch(topic, 0, 0, 0, records)], table)
+    query = (
+        "SELECT reinterpretAsUInt64(bid), toUnixTimestamp64Nano(ts_event), verdict, reasons "
+        "FROM {table:Identifier} FINAL WHERE run = {run:String} ORDER BY seq"
+    )
+    found = client.query(query, parameters={"run": run, "table": table}).result_rows
     assert [row[0] for row in found] == records["bid"].copy().view(np.uint64).tolist()
     assert [row[1] for row in found] == records["ts_event_ns"].tolist()
-    names = [["not_finite", "late"], ["not_finite"], ["not_positive"], []]
-    assert [list(row[2]) for row in found] == names
+    assert [row[2] for row in found] == records["verdict"].tolist()
+    names = [["not_finite", "late"], ["not_finite"], ["late", "stale"], []]
+    assert [list(row[3]) for row in found] == names
+
+
+def test_a_suspect_tick_is_in_the_store_with_its_verdict(
+    client: Client, dsn: str, run: str
+) -> None:
+    """Who reads ticks can leave out what no new risk was taken on."""
+    records = ticks(0, 4)
+    records["verdict"] = [0, Verdict.STALE, Verdict.GAP, Verdict.BURST | Verdict.LOCKED, 0]
+    write(dsn, run, [ArchiveBatch("ticks", 0, 0, 4, records)])
+    query = (
+        "SELECT seq FROM ticks FINAL WHERE run = {run:String} AND bitAnd(verdict, {bits:UInt32}) "
+        "ORDER BY seq"
+    )
+    found = client.query(query, parameters={"run": run, "bits": SUSPECT}).result_rows
+    assert [row[0] for row in found] == [1, 3]
 
 
 def test_a_backfill_of_many_years_is_one_insert(client: Client, dsn: str, run: str) -> None:
@@ -201,7 +203,7 @@ def test_an_aborted_dataflow_goes_on_without_loss(
     client: Client, dsn: str, run: str, tmp_path: Path
 ) -> None:
     """Both tables, through the engine's own recovery."""
-    bars = [bar(i) for i in range(30)]
+    bars = [minute_bar(i) for i in range(30)]
     items: list[Any] = []
     for i in range(30):
         items += [("ticks", batch(10 * i, 10 * i + 9))]
@@ -283,7 +285,11 @@ def test_partitions_are_tables_in_the_engine_s_order(dsn: str, run: str) -> None
 
 def test_rows_of_the_wrong_kind_stop_the_process(client: Client, dsn: str, run: str) -> None:
     """A record in the wrong table is a fault of the program, not of the data."""
-    for table, rows in (("orders", [bar(0)]), ("ticks", [bar(0)]), ("bars", ticks(0, 1))):
+    for table, rows in (
+        ("orders", [minute_bar(0)]),
+        ("ticks", [minute_bar(0)]),
+        ("bars", ticks(0, 1)),
+    ):
         with pytest.raises(Halt, match=f"does not fit table {table}"):
             write(dsn, run, [ArchiveBatch("x", 0, 0, 0, rows)], table)
     assert not any(counts(client, run).values())

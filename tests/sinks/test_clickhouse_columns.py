@@ -13,8 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from clickhouse.migrate import connect, migrate
-from clickhouse.tables import TABLE_OF
-from domain.bars import Bar
+from clickhouse.tables import TABLE_OF, TICK_TABLES
 from domain.errors import Halt
 from domain.orders import Execution, Order, Position
 from domain.predictions import FeatureVector, Prediction, Signal
@@ -22,35 +21,38 @@ from domain.ticks import TICK_DTYPE, new_records
 from domain.topics import RECORD_TYPES, DeadLetter, Topic, WorkerMetrics
 from sinks.clickhouse_batch import ArchiveBatch
 from sinks.clickhouse_columns import arrow_table
+from testkit.tapes import PRICE_FIELDS, bar
 
 THIRD = Decimal(1) / Decimal(3)
 TINY = Decimal("1E-38")
 NOW_NS = 1_700_000_000_123_456_789
 
-SEVENTHS: dict[str, Any] = {name: k / 7 for k, name in enumerate(Bar.__struct_fields__[5:17])}
-SMALLEST: dict[str, Any] = dict.fromkeys(SEVENTHS, 5e-324)
+SEVENTHS = {name: k / 7 for k, name in enumerate(PRICE_FIELDS)}
 
 SAMPLES: dict[Topic, list[msgspec.Struct]] = {
     Topic.BARS: [
-        Bar(
-            "EURUSD", "1s", NOW_NS, NOW_NS + 1, NOW_NS - 1,
-            tick_count=3, spread_mean_pips=0.1, spread_max_pips=9.0, **SEVENTHS,
+        bar(
+            "1s", NOW_NS, NOW_NS + 1, ts_recv_ns=NOW_NS - 1, suspect_count=2, up_count=3,
+            down_count=4, spread_mean_pips=0.1, spread_max_pips=9.0, move_sq_sum_pips2=1 / 3,
+            micro_gap_mean_pips=-0.0, verdict=2**32 - 1, **SEVENTHS,
         ),
-        Bar(
-            "USDJPY", "1h", 0, 1, 2**62,
-            tick_count=2**62, spread_mean_pips=1e308, spread_max_pips=-0.0, **SMALLEST,
+        bar(
+            "1h", 0, 1, 5e-324, symbol="USDJPY", seq=-(2**63), ts_recv_ns=2**62, tick_count=2**62,
+            spread_mean_pips=1e308, spread_max_pips=-0.0, move_sq_sum_pips2=5e-324,
         ),
+        bar("5pip", NOW_NS, NOW_NS, seq=0),
+        bar("5pip", NOW_NS, NOW_NS, seq=1),
     ],
     Topic.FEATURES: [
-        FeatureVector("EURUSD", NOW_NS, 2, "s", (0.1, None, -0.0), False, 1.1, 0.3),
-        FeatureVector("EURUSD", NOW_NS, 2, "other", (), True, 1.1, 0.3),
+        FeatureVector("EURUSD", NOW_NS, 2, "s", (0.1, None, -0.0), False, 1.1, 0.3, 2**32 - 1),
+        FeatureVector("EURUSD", NOW_NS, 2, "other", (), True, 1.1, 0.3, 0),
     ],
     Topic.PREDICTIONS: [
         Prediction("EURUSD", NOW_NS, 2, "online", "id", 300, None, False, "warm-up"),
         Prediction("EURUSD", NOW_NS, 2, "batch", "id", 300, 0.0, True),
     ],
     Topic.SIGNALS: [
-        Signal("a", "EURUSD", NOW_NS, 2, "m", "r", "buy", True, 0.5, 0.75, 1.1, 1.2, "é"),
+        Signal("a", "EURUSD", NOW_NS, 2, "m", "r", "buy", True, 0.5, 0.75, 1.1, 1.2, "é", 3),
         Signal("b", "EURUSD", NOW_NS, 2, "m", "r", "flat", False, 0.0, None, None, None, ""),
     ],
     Topic.ORDERS: [
@@ -158,32 +160,36 @@ def test_a_record_comes_back_as_it_went_in(client: Client, topic: Topic) -> None
             st.floats(width=64),
             st.floats(width=32),
             st.sampled_from([b"EURUSD", b"USDJPY", b"SIXTEEN_LETTERS_", b""]),
+            st.integers(0, 2**32 - 1),
         ),
         min_size=1,
         max_size=30,
     ),
     st.integers(0, 2**32),
+    st.sampled_from(sorted(TICK_TABLES)),
 )
 def test_any_tick_comes_back_bit_by_bit(
-    client: Client, rows: list[tuple[int, float, float, bytes]], name: int
+    client: Client, rows: list[tuple[int, float, float, bytes, int]], name: int, table: str
 ) -> None:
-    """Any nanosecond of 64 bits, any double, any symbol that fits."""
+    """Any nanosecond of 64 bits, any double, any symbol that fits, any verdict; in every table."""
     ticks = new_records(len(rows))
     ticks["seq"] = np.arange(len(rows))
-    for place, (ts_ns, price, size, symbol) in enumerate(rows):
+    for place, (ts_ns, price, size, symbol, verdict) in enumerate(rows):
         tick = ticks[place]
         tick["ts_event_ns"], tick["bid"], tick["ask"] = ts_ns, price, -price
         tick["bid_size"], tick["ask_size"], tick["symbol"] = size, -size, symbol
-    insert(client, "ticks", f"any {name}", ticks)
+        tick["verdict"] = verdict
+    insert(client, table, f"any {name}", ticks)
     found = client.query_arrow(
         "SELECT symbol, toUnixTimestamp64Nano(ts_event) AS ts_event_ns, seq, bid, ask, bid_size, "
-        "ask_size, source FROM ticks FINAL WHERE run = {run:String} ORDER BY seq",
-        parameters={"run": f"any {name}"},
+        "ask_size, source, verdict FROM {table:Identifier} FINAL "
+        "WHERE run = {run:String} ORDER BY seq",
+        parameters={"run": f"any {name}", "table": table},
     )
     for field in found.column_names:
         there = found[field].to_numpy().astype(TICK_DTYPE[field])
         assert there.tobytes() == ticks[field].tobytes(), field
-    client.command("TRUNCATE TABLE ticks")
+    client.command(f"TRUNCATE TABLE {table}")
 
 
 def test_a_decimal_that_would_be_rounded_is_refused() -> None:

@@ -122,6 +122,68 @@ def test_a_file_that_holds_no_ticks_is_refused(
         RecordedFeed(path)
 
 
+def test_a_column_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+    """Which of the two counts is not for us to guess."""
+    good = pq.read_table(_write(tmp_path / "good" / "a.parquet", [0]))
+    path = tmp_path / "a.parquet"
+    pq.write_table(good.append_column("bid", good["ask"]), path)
+    with pytest.raises(BadUse, match=r"a\.parquet has more than one column bid") as caught:
+        RecordedFeed(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "options", [{"write_statistics": False}, {"row_group_size": 2}, {"use_dictionary": False}]
+)
+def test_what_the_metadata_say_changes_no_row(tmp_path: Path, options: dict[str, Any]) -> None:
+    """With statistics or without, in one group of rows or in many: the same ticks and figures."""
+    names = ["EURUSD", "NZDUSD", "EURUSD", "EURUSD", "EURUSD"]
+    receipts = _times([0.5, 1.5, None, 4.0, 3.5])
+    plain = _write(tmp_path / "one" / "a.parquet", [0, 1, 2, 3, 4], names, ts_recv=receipts)
+    path = tmp_path / "a.parquet"
+    pq.write_table(pq.read_table(plain), path, **options)
+    for selection in ((), (["EURUSD"],), ((), T0 + SECOND_NS, T0 + 4 * SECOND_NS)):
+        feed, same = RecordedFeed(plain, *selection), RecordedFeed(path, *selection)
+        assert _rows(same).tobytes() == _rows(feed).tobytes()
+        assert (
+            (same.rows, same.first_ns)
+            == (feed.rows, feed.first_ns)
+            == (
+                _rows(feed).size,
+                int(_rows(feed)["ts_event_ns"].min()),
+            )
+        )
+
+
+def test_opening_reads_no_row_where_the_metadata_suffice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder of years is opened at once."""
+    _write(tmp_path / "a.parquet", [0, 1, 2])
+    _write(tmp_path / "b.parquet", [10, 11], "NZDUSD")
+
+    def refuse(*_args: object, **_options: object) -> None:
+        pytest.fail("rows were read")
+
+    monkeypatch.setattr(pq.ParquetFile, "read", refuse)
+    feed = RecordedFeed(tmp_path)
+    assert (feed.rows, feed.first_ns, feed.symbols) == (5, T0, ("EURUSD", "NZDUSD"))
+    # What lies wholly before or behind the bounds, or is of another symbol, need not be read.
+    assert RecordedFeed(tmp_path, ["NZDUSD"], T0 + 5 * SECOND_NS).rows == 2
+
+
+@pytest.mark.parametrize("seconds", [[0, 1], [0, 1, 2, 3], [5, 6, 7]])
+def test_a_file_that_changes_while_it_is_played_is_refused(
+    tmp_path: Path, seconds: list[float]
+) -> None:
+    """Its rows would not be where the feed has put them."""
+    path = _write(tmp_path / "a.parquet", [0, 1, 2])
+    feed = RecordedFeed(path)
+    _write(path, seconds)
+    with pytest.raises(BadUse, match="changed"):
+        _rows(feed)
+
+
 def test_a_path_that_leads_nowhere_is_refused(tmp_path: Path) -> None:
     """No such folder, and a folder without a file, are two messages."""
     with pytest.raises(BadUse, match=r"no such file or folder: .*nowhere; give --ticks a Parquet"):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from domain.errors import BadUse
-from domain.instruments import INSTRUMENTS
+from domain.instruments import MAJOR_SYMBOLS
 from jobs.calibrate import write_params
 from sources.simulator import SimulatorParams
 from sources.simulator.params import read_params
@@ -17,7 +17,7 @@ from sources.simulator.paths import innovation_factor, nearest_correlation
 def test_every_instrument_is_quoted_and_says_on_what_basis(params: SimulatorParams) -> None:
     """All pairs have parameters; the fitted and the scaled ones are named, the rest is assumed."""
     basis = {name: quote.basis for name, quote in params.quotes.items()}
-    assert set(basis) == set(INSTRUMENTS)
+    assert set(basis) == set(MAJOR_SYMBOLS)
     assert {name for name in basis if basis[name] == "ticks"} == {"EURUSD", "NZDUSD"}
     assert {name for name in basis if basis[name] == "bars"} == {"GBPUSD", "USDJPY", "AUDUSD"}
     assert "assumed" in params.provenance

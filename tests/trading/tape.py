@@ -70,7 +70,7 @@ def with_signals(tape: list[TickBatch], sides: Sides, config: ExecutionConfig) -
     for batch in tape:
         events.append(batch)
         before = clocks.get(batch.symbol)
-        now = int(event_clock(batch.records, config.grace_ns)[-1])
+        now = int(event_clock(batch.records, config.grace_ns, config.lateness_ns)[-1])
         clocks[batch.symbol] = now = now if before is None else max(before, now)
         boundary = floor_ns(now, step)
         if before is None or boundary == floor_ns(before, step):
@@ -162,14 +162,12 @@ class Desk:
         self.ledger.close()
         self.venue.close()
 
-    def feed(self, events: Iterable[Event]) -> list[Out]:
-        """Trade some events; return and keep what came out."""
+    def feed(self, events: Iterable[Event], at_once: int = 1) -> list[Out]:
+        """Trade some events, so many in each call; return and keep what came out."""
         out: list[Out] = []
-        for event in events:
-            if isinstance(event, Signal):
-                out += self.logic.on_signal(event)
-            else:
-                out += self.logic.on_quotes(event)
+        waiting = list(events)
+        for start in range(0, len(waiting), at_once):
+            out += self.logic.on_batch(waiting[start : start + at_once])
         self.out += out
         return out
 

@@ -11,9 +11,9 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from domain.nanos import MINUTE_NS, SECOND_NS, floor_ns
+from domain.nanos import MINUTE_NS, MS_NS, SECOND_NS, floor_ns
 from domain.predictions import Side, Signal
-from domain.ticks import TickBatch, heartbeat
+from domain.ticks import TickBatch, Verdict, heartbeat
 from tests.trading.tape import (
     Desk,
     Event,
@@ -41,15 +41,17 @@ LAGS_NS = (0, 0, 0, 400_000_000, 900_000_000)
 """How late a tick is received: the last is later than a heartbeat allows for."""
 EDGES_NS = (-SECOND_NS, 1 - SECOND_NS, -SECOND_NS // 2, 1 - SECOND_NS // 2, -1, 0, 1)
 """Moments before and after a minute: a mark, a heartbeat's mark, the boundary."""
+VERDICTS = (0, int(Verdict.LOCKED), int(Verdict.STALE), int(Verdict.STALE | Verdict.GAP))
+VERDICT_ODDS = (0.8, 0.1, 0.05, 0.05)
 SIDES: tuple[Side | None, ...] = ("buy", "sell", "flat", None)
 SLOW = settings(
     max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
 
 
-def make_log(seed: int, length: int) -> dict[str, list[Event]]:
+def make_log(seed: int, length: int, config: ExecutionConfig = CONFIG) -> dict[str, list[Event]]:
     """Draw a log: per symbol its records and signals in order, long enough for every mark."""
-    rng = np.random.default_rng(seed)
+    rng, doubts = np.random.default_rng(seed), np.random.default_rng(seed + 1)
     now = at("20:00")  # the trade date rolls on the way
     tape: list[TickBatch] = []
     level = {symbol: price for symbol, (price, _) in PRICES.items()}
@@ -69,12 +71,18 @@ def make_log(seed: int, length: int) -> dict[str, list[Event]]:
         bid, ask = round(level[symbol], digits), round(level[symbol] + spread, digits)
         lag_ns = int(rng.choice(LAGS_NS))
         tape.append(TickBatch(symbol, tick(symbol, now - lag_ns, bid, ask, lag_ns)))
+        tape[-1].records["verdict"] = doubts.choice(VERDICTS, p=VERDICT_ODDS)
     tape += [TickBatch(symbol, heartbeat(now + 600 * SECOND_NS)) for symbol in SYMBOLS]
     log: dict[str, list[Event]] = {symbol: [] for symbol in SYMBOLS}
-    for event in with_signals(tape, {}, CONFIG):
+    for event in with_signals(tape, {}, config):
         if isinstance(event, Signal):
             side = SIDES[int(rng.integers(len(SIDES)))]
-            event = msgspec.structs.replace(event, side=side or "flat", actionable=side is not None)
+            event = msgspec.structs.replace(
+                event,
+                side=side or "flat",
+                actionable=side is not None,
+                verdict=int(doubts.choice(VERDICTS, p=VERDICT_ODDS)),
+            )
         log[event.symbol].append(event)
     return log
 
@@ -132,16 +140,23 @@ def in_order(log: dict[str, list[Event]]) -> Iterator[Event]:
 
 
 @SLOW
-@given(seed=st.integers(0, 10**6), arrival=st.integers(0, 10**6), length=st.integers(1, 150))
+@given(
+    seed=st.integers(0, 10**6),
+    arrival=st.integers(0, 10**6),
+    length=st.integers(1, 150),
+    at_once=st.integers(1, 40),
+    lateness_ms=st.sampled_from([0, 300, 900]),
+)
 def test_no_arrival_order_and_no_batch_limit_changes_a_trade(
-    seed: int, arrival: int, length: int
+    seed: int, arrival: int, length: int, at_once: int, lateness_ms: int
 ) -> None:
     """Every stream and all books are equal for any interleaving and any cutting of batches."""
-    log = make_log(seed, length)
+    config = replace(CONFIG, lateness_ns=lateness_ms * MS_NS)
+    log = make_log(seed, length, config)
     with Desks() as desks:
-        plain, mixed = desks.new(), desks.new()
+        plain, mixed = desks.new(config), desks.new(config)
         plain.feed(in_order(log))
-        mixed.feed(arrivals(log, arrival))
+        mixed.feed(arrivals(log, arrival), at_once)
         assert streams(mixed.out) == streams(plain.out)
         assert mixed.books() == plain.books()
 
@@ -213,7 +228,7 @@ def test_the_drawn_logs_trade_and_deny() -> None:
             reasons |= {order.reason for order in desk.ledger.orders()}
     assert statuses == {"filled", "denied", "accepted"}
     assert {"stale_price", "spread", "order_in_flight", "no_conversion_rate"} <= reasons
-    assert "daily_loss" in reasons
+    assert {"daily_loss", "suspect_quote"} <= reasons
 
 
 def test_a_fill_after_the_next_mark_still_converts_at_its_own_decisions_mark() -> None:

@@ -8,8 +8,18 @@ import pytest
 
 from domain.errors import Halt
 from domain.ids import client_order_id, signal_id
+from domain.nanos import SECOND_NS
 from domain.orders import Execution, Order
-from tests.trading.tape import Desk, Sides, at, positions, read, signal, story, with_signals
+from tests.trading.tape import (
+    Desk,
+    Sides,
+    at,
+    positions,
+    read,
+    signal,
+    story,
+    with_signals,
+)
 from trading.engine import ExecutionConfig
 from trading.risk import RiskLimits
 
@@ -323,6 +333,24 @@ def test_marks_are_only_made_for_boundaries_that_a_lane_reaches(tmp_path: Path) 
     marks = [total.ts_event_ns for total in positions(desk.out, "*")]
     # The mark of 08:59:59 waits: EURUSD has not passed it.
     assert marks == [at("00:00:59"), at("07:59:59")]
+
+
+def test_lateness_moves_every_boundary(tmp_path: Path) -> None:
+    """With allowed lateness a minute is passed when a tick proves it, as in the trading flow."""
+    config = replace(EURUSD, lateness_ns=2 * SECOND_NS)
+    tape = """
+        00:00:30.000 EURUSD 1.09990 1.10010
+        00:01:01.999 EURUSD 1.09990 1.10010
+        00:01:02.000 EURUSD 1.09990 1.10010
+        00:01:03.000 EURUSD 1.10000 1.10020
+        00:02:01.900 *
+        """
+    desk = Desk(config, tmp_path)
+    desk.feed(with_signals(read(tape, ["EURUSD"]), {("EURUSD", "00:01"): "buy"}, config))
+    (first, *_) = [record for record in desk.out if isinstance(record, Order)]
+    assert (first.ts_event_ns, first.ts_recv_ns) == (at("00:01"), at("00:01:02.002"))
+    # A heartbeat proves as much less: it has passed 00:01:59.9, not the next boundary.
+    assert [total.ts_event_ns for total in positions(desk.out, "*")] == [at("00:00:59")]
 
 
 def test_another_boundarys_signal_halts(tmp_path: Path) -> None:

@@ -80,6 +80,34 @@ def test_what_was_not_committed_is_gone_but_intents_stay(tmp_path: Path) -> None
     ledger.close()
 
 
+def test_what_waits_for_a_commit_can_be_read(tmp_path: Path) -> None:
+    """The one who writes sees how far an order has come; only the furthest state counts."""
+    ledger = Ledger.open(tmp_path / "ledger.db")
+    ledger.record_intent(ORDER)
+    filled = replace(ORDER, status="filled")
+    for order in (replace(ORDER, status="accepted"), filled, ORDER):
+        ledger.record(order)
+    assert ledger.orders() == [filled]
+    assert [event["status"] for event in ledger.events()] == ["pending_new", "accepted", "filled"]
+    ledger.record(replace(ORDER, status="accepted"))
+    ledger.commit()
+    assert ledger.orders() == [filled]
+    ledger.close()
+
+
+def test_a_ledger_in_memory_is_a_ledger() -> None:
+    """It keeps the same records, is nobody else's, and is gone once closed."""
+    ledger, other = Ledger.open(None), Ledger.open(None)
+    assert ledger.record_intent(ORDER)
+    assert not ledger.record_intent(ORDER)
+    ledger.record_execution(EXECUTION)
+    ledger.commit()
+    assert (ledger.orders(), ledger.executions()) == ([ORDER], [EXECUTION])
+    assert other.orders() == []
+    ledger.close()
+    other.close()
+
+
 def test_it_is_written_for_good(tmp_path: Path) -> None:
     """The file is in WAL mode and every commit reaches the disk."""
     ledger = Ledger.open(tmp_path / "ledger.db")

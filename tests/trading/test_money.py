@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from domain.errors import BadUse
 from domain.instruments import Instrument, instrument
-from domain.ticks import new_records
+from domain.ticks import REJECTED, SUSPECT, Verdict, new_records
 from trading.conversion import legs, profit_rate, rate, to_account
 from trading.engine import ExecutionConfig
 from trading.positions import NetPosition, net, realise, unrealised
-from trading.quotes import Quote, first_tick_from, last_tick, quote_of, usable_rows
+from trading.quotes import LazyQuotes, Quote, first_tick_from, last_sound_tick, quote_of
 from trading.risk import Market, RiskLimits, deny_reason
 from trading.sizing import units_for
 
@@ -164,9 +164,9 @@ def test_no_quote_is_made_of_unusable_prices(bid: float, ask: float) -> None:
     assert quote_of(bid, ask, instrument("EURUSD")) is None
     records = new_records(3)
     records["bid"], records["ask"] = [1.1, bid, bid], [1.2, ask, ask]
-    assert usable_rows(records).tolist() == [0]
-    assert last_tick(records) == 0
-    assert last_tick(records[1:]) is None
+    assert last_sound_tick(records) == first_tick_from(records, 0) == 0
+    assert last_sound_tick(records[1:]) is None
+    assert first_tick_from(records[1:], 0) is None
     assert first_tick_from(records, 1) is None
 
 
@@ -175,7 +175,27 @@ def test_a_judged_tick_and_a_heartbeat_are_no_quote() -> None:
     records = new_records(3)
     records["bid"], records["ask"] = 1.1, 1.2
     records["kind"][1], records["verdict"][2] = 1, 4
-    assert usable_rows(records).tolist() == [0]
+    assert last_sound_tick(records) == 0
+    assert first_tick_from(records[1:], 0) is None
+
+
+@pytest.mark.parametrize("bit", list(Verdict))
+def test_a_suspect_tick_fills_and_values_nothing(bit: Verdict) -> None:
+    """A venue fills on its market; a price that is doubted is not one to value a position at."""
+    records = new_records(1)
+    records["bid"], records["ask"], records["verdict"] = 1.1, 1.2, bit
+    assert (first_tick_from(records, 0) is None) == bool(bit & REJECTED)
+    assert (last_sound_tick(records) is None) == bool(bit & (REJECTED | SUSPECT))
+
+
+def test_quotes_that_wait_to_be_asked_for_are_a_mapping_of_quotes() -> None:
+    """They are equal to the quotes themselves; a symbol without a usable price is not in it."""
+    pairs = {s: instrument(s) for s in ("EURUSD", "USDJPY")}
+    quotes = LazyQuotes({"EURUSD": (1.1, 1.1002), "USDJPY": (2.0, 1.0)}, pairs)
+    assert quotes == {"EURUSD": QUOTES["EURUSD"]}
+    assert len(quotes) == 1
+    assert "USDJPY" not in quotes
+    assert "NZDUSD" not in quotes
 
 
 def test_a_quote_is_the_decimal_that_the_float_prints() -> None:
@@ -198,6 +218,7 @@ def test_what_cannot_be_computed_is_denied_with_its_own_reason() -> None:
 
     assert why(MARKET) == ""
     assert why(Market(pair, None, 0, base, "within")) == "no_quote"
+    assert why(Market(pair, quote, 0, base, "within", suspect=True)) == "suspect_quote"
     assert why(Market(pair, quote, 0, None, "within")) == "no_conversion_rate"
     assert why(Market(pair, quote, 0, base, "unknown")) == "daily_loss_unavailable"
     assert why(Market(pair, quote, 0, base, "breached")) == "daily_loss"
@@ -227,6 +248,8 @@ def test_limits_that_limit_nothing_are_refused(limits: dict[str, Decimal]) -> No
         {"symbols": ("EUR/USD",)},
         {"symbols": ("USDEUR",)},
         {"symbols": ("EURUSD",), "mark_lag_ns": 0},
+        {"symbols": ("EURUSD",), "grace_ns": -1},
+        {"symbols": ("EURUSD",), "lateness_ns": -1},
         {"symbols": ("EURUSD",), "fraction": D(0)},
         {"symbols": ("EURUSD",), "start_balance": D(0)},
     ],

@@ -1,4 +1,4 @@
-"""Stored state: a snapshot of the first version is read for good, and anything else is refused."""
+"""Stored state: snapshots of every version so far are read for good, others are refused."""
 
 import ast
 from dataclasses import replace
@@ -9,9 +9,10 @@ import pytest
 from domain.errors import BadUse, Corrupt
 from tests.trading.tape import Desk, Event, Sides, read, story, with_signals
 from trading.engine import ExecutionConfig
+from trading.snapshots import SNAPSHOT_VERSION
 
 CONFIG = ExecutionConfig(symbols=("EURUSD", "USDJPY"))
-GOLDEN = Path(__file__).parent / "golden" / "execution_v1.txt"
+GOLDEN = {v: Path(__file__).parent / "golden" / f"execution_v{v}.txt" for v in (1, 2)}
 TAPE = """
     00:00:30.000 EURUSD 1.09990 1.10010
     00:00:30.000 USDJPY 149.990 150.010
@@ -50,11 +51,12 @@ def until_golden(folder: Path) -> Desk:
     return desk
 
 
-def test_a_stored_snapshot_goes_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("golden", GOLDEN.values(), ids=lambda path: path.stem)
+def test_a_stored_snapshot_goes_on(golden: Path, tmp_path: Path) -> None:
     """The golden mapping restores into a logic that ends the run as if it had never stopped."""
     desk = until_golden(tmp_path / "resumed")
     desk.stop()
-    desk.start(ast.literal_eval(GOLDEN.read_text()))
+    desk.start(ast.literal_eval(golden.read_text()))
     rest = desk.feed(events(LATE))
     desk.stop()
     plain = until_golden(tmp_path / "plain")
@@ -69,7 +71,7 @@ def test_a_stored_snapshot_goes_on(tmp_path: Path) -> None:
 def test_the_snapshot_of_today_is_the_stored_one(tmp_path: Path) -> None:
     """A change of the layout calls for a new version, not for a new golden file."""
     desk = until_golden(tmp_path)
-    assert desk.logic.snapshot() == ast.literal_eval(GOLDEN.read_text())
+    assert desk.logic.snapshot() == ast.literal_eval(GOLDEN[SNAPSHOT_VERSION].read_text())
     lanes = {lane["symbol"]: lane for lane in desk.logic.snapshot()["lanes"]}
     assert lanes["EURUSD"]["order"]
     assert lanes["EURUSD"]["signals"]
@@ -92,11 +94,11 @@ def test_a_snapshot_is_plain(tmp_path: Path) -> None:
             assert type(value) in {int, float, str, bytes, bool, type(None)}
 
     snapshot = until_golden(tmp_path).logic.snapshot()
-    assert snapshot["v"] == 1
+    assert snapshot["v"] == SNAPSHOT_VERSION
     check(snapshot)
 
 
-@pytest.mark.parametrize("change", [{"v": 2}, {"lanes": 5}, {"more": 1}])
+@pytest.mark.parametrize("change", [{"v": 3}, {"lanes": 5}, {"more": 1}])
 def test_another_layout_is_refused(tmp_path: Path, change: dict[str, object]) -> None:
     """State that is not understood whole is not used."""
     desk = until_golden(tmp_path)
