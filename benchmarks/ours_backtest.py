@@ -56,14 +56,16 @@ class EmaCross:
         self._fast = self._slow = 0.0
         self._bars = 0
 
-    def on_batch(self, values: list[Closed]) -> Iterable[Signal]:
+    def on_batch(self, values: list[Closed]) -> Iterable[Heard]:
         """Decide at each boundary."""
         for closed in values:
+            signals: list[Signal] = []
             closes = closed.bars["mid_close"].tolist()
             for ts_event, ts_recv, bar, bid, ask, _ in closed.edges.tolist():
                 if bar >= 0:
                     self._take(closes[bar])
-                yield self._signal(ts_event, ts_recv, bid, ask)
+                signals.append(self._signal(ts_event, ts_recv, bid, ask))
+            yield Heard(signals, 0)
 
     def snapshot(self) -> Mapping[str, Any]:
         """Return nothing: a backtest is not resumed."""
@@ -117,8 +119,7 @@ def run(records: TickArray, symbol: str) -> tuple[float, list[Execution]]:
         "key", op.input("in", flow, TestingSource(parts)), lambda b: b.symbol
     )
     closed = keyed("bars", ticks, lambda k, s: BarStep(BARS, k, s), lambda b: b.symbol)
-    signals = keyed("cross", closed, lambda k, s: EmaCross(k, s), lambda c: c.symbol)
-    heard = op.map_value("heard", signals, lambda signal: Heard(signal, 0))
+    heard = keyed("cross", closed, lambda k, s: EmaCross(k, s), lambda c: c.symbol)
     events: KeyedStream[TickBatch | Heard] = op.merge("events", ticks, heard)
     out: KeyedStream[Happened] = keyed(
         "execute",
@@ -131,7 +132,8 @@ def run(records: TickArray, symbol: str) -> tuple[float, list[Execution]]:
     seconds = time.perf_counter() - started
     ledger.close()
     broker.close()
-    return seconds, [h.record for h in happened if isinstance(h.record, Execution)]
+    told = [record for one in happened for record in one.records]
+    return seconds, [record for record in told if isinstance(record, Execution)]
 
 
 def main() -> None:

@@ -1,7 +1,8 @@
 """``python -m benchmarks.ours_bars TICKS_FILE [--bootstrap HOST:PORT]``: 1 s bars and EMA, ours.
 
 The bar step as it is in the product, and an EMA of every tick as a user would add it: a small
-kernel in a keyed step. From memory in batches of ``BATCH`` records, or from Kafka, one tick a message.
+kernel in a keyed step. From memory in batches of ``BATCH`` records, or from Kafka, one tick a
+message.
 
 In the measured time: building the dataflow and running it, from records in memory (or in Kafka) to
 rows of bars and arrays of EMA values in memory. Not in it: imports, the kernels' compilation,

@@ -9,11 +9,11 @@ from bytewax.operators import KeyedStream
 
 from brokers.paper import PaperBroker
 from dataflows.context import Context, execution_config, paper_config
-from dataflows.graph import Writer, log_source, out, symbols_by_partition
+from dataflows.graph import Writer, log_source, symbols_by_partition
 from domain.log import OutRecord, Polled
 from domain.predictions import Signal
 from domain.ticks import TickBatch
-from domain.topics import Topic
+from domain.topics import Topic, encode
 from operators.decode import by_symbol, structs_of, ticks_of
 from operators.execute import ExecuteStep, Happened, Heard, kind_of
 from operators.keyed import keyed
@@ -62,9 +62,9 @@ def build(context: Context) -> Dataflow:
             yield from by_symbol(records, homes[polled.partition], polled.stamp.wall_ns)
         else:
             signals, dead = structs_of(polled)
-            for signal in signals:
-                if isinstance(signal, Signal):
-                    yield Heard(signal, polled.stamp.wall_ns)
+            mine = [signal for signal in signals if isinstance(signal, Signal)]
+            if mine:
+                yield Heard(mine, polled.stamp.wall_ns)
         context.meter.add("undecodable", len(dead))
 
     source = log_source(context, "execution", context.meter.observe)
@@ -81,14 +81,18 @@ def build(context: Context) -> Dataflow:
         (Topic.EXECUTIONS, "fills"),
         (Topic.POSITIONS, ""),
     ):
-        mine = op.filter_value(f"only_{topic}", happened, _is(topic))
-        writer.to(topic, op.map_value(f"{topic}_log", mine, _log), counter)
+        writer.to(topic, op.flat_map_value(f"{topic}_log", happened, _log(topic)), counter)
     return flow
 
 
-def _is(topic: Topic) -> Callable[[Happened], bool]:
-    return lambda happened: kind_of(happened.record) == topic
+def _log(topic: Topic) -> Callable[[Happened], Iterable[list[OutRecord]]]:
+    def records(happened: Happened) -> Iterable[list[OutRecord]]:
+        mine = [
+            OutRecord(happened.account, stream_of(record), encode(record))
+            for record in happened.records
+            if kind_of(record) == topic
+        ]
+        if mine:
+            yield mine
 
-
-def _log(happened: Happened) -> list[OutRecord]:
-    return out(happened.account, [happened.record], 0, stream_of(happened.record))
+    return records

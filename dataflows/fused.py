@@ -60,10 +60,8 @@ def build_backtest(
     closed, considered = consider(bars, context.symbols, context.symbols, ticks, None)
     decided = decide(decisions, considered)
     quotes = op.map("quotes", ticks, lambda item: _for_account(account, item[1]))
-    signals = op.flat_map(
-        "signals",
-        decided,
-        lambda item: [(account, Heard(signal, 0)) for signal in item[1].signals],
+    signals = op.map(
+        "signals", decided, lambda item: _for_account(account, Heard(item[1].signals, 0))
     )
     happened = execute(context, op.merge("account_events", quotes, signals), ledger, broker)
     _take("judged", judged, takers.judged)

@@ -20,9 +20,7 @@ _MOST_WAITING = 2_000
 """Messages that may be on their way to the broker before the feed waits."""
 
 
-def build(
-    context: Context, may_go_on: Callable[[], bool], gave: Callable[[int], None]
-) -> Dataflow:
+def build(context: Context, may_go_on: Callable[[], bool], gave: Callable[[int], None]) -> Dataflow:
     """Wire the ingest.
 
     Parameters

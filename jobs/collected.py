@@ -71,17 +71,17 @@ class Collected:
 
     def happened(self, item: Happened) -> None:
         """Keep orders and fills, and the newest total of the account."""
-        record = item.record
-        if isinstance(record, Order):
-            self.order_events.append(record)
-            if record.status == "denied":
-                self.orders_denied[record.reason] += 1
-            else:
-                self.orders_sent.add(record.client_order_id)
-        elif isinstance(record, Execution):
-            self.executions.append(record)
-        elif record.symbol == ACCOUNT_TOTAL:
-            self.last_total = record
+        for record in item.records:
+            if isinstance(record, Order):
+                self.order_events.append(record)
+                if record.status == "denied":
+                    self.orders_denied[record.reason] += 1
+                else:
+                    self.orders_sent.add(record.client_order_id)
+            elif isinstance(record, Execution):
+                self.executions.append(record)
+            elif record.symbol == ACCOUNT_TOTAL:
+                self.last_total = record
 
     def bars_by_timeframe(self, timeframes: tuple[str, ...]) -> dict[str, int]:
         """Return the number of bars by timeframe, as ``frame`` of a row counts them."""

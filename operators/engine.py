@@ -6,6 +6,7 @@ from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from shutil import rmtree
+from typing import NamedTuple
 
 from bytewax._bytewax import cli_main
 from bytewax.dataflow import Dataflow
@@ -14,7 +15,27 @@ from bytewax.recovery import RecoveryConfig, init_db_dir
 from domain.errors import AifxError, Corrupt
 
 
-def run(flow: Dataflow, epoch_ms: int, recovery: Path | None) -> None:
+class Cluster(NamedTuple):
+    """One process of several that run one flow together.
+
+    They exchange pickles without authentication, and one that dies takes all with it: a deployment
+    uses shares of partitions instead (``config.plan.Share``). Results are the same either way.
+
+    Attributes
+    ----------
+    process
+        Number of this process, from 0.
+    addresses
+        ``HOST:PORT`` of every process, in order.
+    """
+
+    process: int
+    addresses: tuple[str, ...]
+
+
+def run(
+    flow: Dataflow, epoch_ms: int, recovery: Path | None, cluster: Cluster | None = None
+) -> None:
     """Run a dataflow in this thread until its input ends or it is stopped.
 
     Parameters
@@ -25,6 +46,9 @@ def run(flow: Dataflow, epoch_ms: int, recovery: Path | None) -> None:
         Distance of the snapshots in milliseconds (> 0).
     recovery
         Folder of the recovery store; None to keep no state.
+    cluster
+        The processes that run the flow together; None for this one alone. A cluster keeps no state
+        here: its store would need one opener.
 
     Raises
     ------
@@ -40,7 +64,11 @@ def run(flow: Dataflow, epoch_ms: int, recovery: Path | None) -> None:
     gc.freeze()
     try:
         cli_main(  # type: ignore[no-untyped-call]  # the engine's core ships no types
-            flow, epoch_interval=timedelta(milliseconds=epoch_ms), recovery_config=config
+            flow,
+            epoch_interval=timedelta(milliseconds=epoch_ms),
+            recovery_config=config,
+            process_id=None if cluster is None else cluster.process,
+            addresses=None if cluster is None else list(cluster.addresses),
         )
     except Exception as error:
         cause = _cause(error)

@@ -13,17 +13,17 @@ from trading.sending import Out
 
 
 class Heard(NamedTuple):
-    """A signal, and when it entered the log (wall clock, for latency figures)."""
+    """Some signals in log order, and when the first entered the log (for latency figures)."""
 
-    signal: Signal
+    signals: list[Signal]
     wall_ns: int
 
 
 class Happened(NamedTuple):
-    """One event of the account."""
+    """Events of the account, in order, at least one."""
 
     account: str
-    record: Out
+    records: list[Out]
 
 
 class ExecuteStep:
@@ -61,13 +61,13 @@ class ExecuteStep:
             if isinstance(value, TickBatch):
                 events.append(value)
                 continue
-            events.append(value.signal)
+            events += value.signals
             if value.wall_ns:
-                heard_ns[value.signal.signal_id] = value.wall_ns
+                heard_ns |= {signal.signal_id: value.wall_ns for signal in value.signals}
         out = self._logic.on_batch(events)
         if heard_ns:
             self._time(out, heard_ns)
-        return [Happened(self._account, record) for record in out]
+        return [Happened(self._account, out)] if out else []
 
     def snapshot(self) -> Mapping[str, Any]:
         """Return the state of the engine; the ledger then holds all that led to it."""

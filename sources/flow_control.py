@@ -82,7 +82,7 @@ class FlowControl:
         self._thread.join()
 
     def may_go_on(self) -> bool:
-        """Say whether every reader was within the bound at the last look, and not much came since."""
+        """Say whether every reader was near at the last look, and not much was given since."""
         return self._room and self._rows < MAX_ROWS_A_LOOK
 
     def gave(self, rows: int) -> None:

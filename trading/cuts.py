@@ -24,41 +24,13 @@ class Clocking(NamedTuple):
     mark_lag_ns: int
 
 
-class Leg(NamedTuple):
-    """Records up to and with the one that passes a boundary, or up to the end of the batch.
+Leg = tuple[int, int, Price | None]
+"""Records up to and with the one that passes a boundary, or up to the end of the batch: the row
+after the last of them, the event time there, the last sound quote of the batch up to there."""
 
-    Attributes
-    ----------
-    end
-        Row after its last record.
-    clock_ns
-        Event time there.
-    price
-        Last sound quote of the batch up to there, or None.
-    """
-
-    end: int
-    clock_ns: int
-    price: Price | None
-
-
-class Passage(NamedTuple):
-    """A record before which one or several marks lie.
-
-    Attributes
-    ----------
-    row
-        The record.
-    since_ns, until_ns
-        Event time before it, and with it.
-    price
-        Last sound quote of the batch before it, or None.
-    """
-
-    row: int
-    since_ns: int
-    until_ns: int
-    price: Price | None
+Passage = tuple[int, int, int, Price | None]
+"""A record before which one or several marks lie: its row, the event time before it and with it,
+the last sound quote of the batch before it."""
 
 
 class Cuts(NamedTuple):
@@ -104,8 +76,8 @@ def cut(records: TickArray, clocking: Clocking, clock_ns: int | None, boundary_n
     return Cuts(
         clock_ns,
         boundary_ns,
-        list(map(Leg, ends, clocks, _prices(records, legs[:, 2]))),
-        list(map(Passage, rows, since, until, _prices(records, marks[:, 3]))),
+        list(zip(ends, clocks, _prices(records, legs[:, 2]), strict=True)),
+        list(zip(rows, since, until, _prices(records, marks[:, 3]), strict=True)),
     )
 
 

@@ -7,7 +7,6 @@ one nothing can happen on the way, and what marks may ask for is noted as the ru
 
 from collections import deque
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -25,7 +24,7 @@ from trading.positions import NetPosition
 from trading.quotes import Quote, last_sound_tick, quote_of
 
 
-class Run(NamedTuple):
+class Run(msgspec.Struct, frozen=True, gc=False):
     """Rows ``[start, end)`` of the batch at hand: at least one, only the last passes a boundary.
 
     ``price`` is the last sound quote of the batch up to its end, or None.

@@ -24,7 +24,7 @@ MIXED = ("1m", "100tick", "3pip")
 ODD = ("30s", "1m", "4h", "24h", "1tick", "7tick", "1pip", "20pip")
 SYMBOLS = ("EURUSD", "USDJPY")
 
-GAPS_MS = (0, 1, 100, 499, 500, 501, 999, 1_000, 1_001, 30_000, 60_000, 61_000, 3_600_000)
+GAPS_MS = (0, 1, 100, 499, 500, 501, 999, 1_000, 1_001, 30_000, 60_000, 180_000, 3_600_000)
 WEEKEND_MS = 50 * 3_600_000
 BITS = (0, Verdict.STALE, Verdict.SPREAD_BLOWOUT | Verdict.LOCKED, Verdict.GAP)
 
@@ -110,7 +110,7 @@ def tape() -> TickArray:
 
 
 @pytest.mark.parametrize("size", [1, 7, 100, 10_000])
-@pytest.mark.parametrize(("timeframes", "lateness_ms"), [(TIME, 0), (MIXED, 500)])
+@pytest.mark.parametrize(("timeframes", "lateness_ms"), [(TIME, 0), (MIXED, 500), (("1m",), 0)])
 def test_batches_of_any_size_give_the_same_bytes(
     timeframes: tuple[str, ...], lateness_ms: int, size: int, tape: TickArray
 ) -> None:

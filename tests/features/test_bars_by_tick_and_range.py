@@ -5,10 +5,12 @@ from typing import Any
 import numpy as np
 
 from domain.bars import Bar, records_of
-from domain.nanos import MINUTE_NS, MS_NS, parse_ns
+from domain.fx_calendar import is_open
+from domain.nanos import HOUR_NS, MINUTE_NS, MS_NS, parse_ns
 from domain.ticks import heartbeat
 from features.bars import BarConfig, BarOut
-from testkit.tapes import START, ticks
+from testkit.tapes import START, batches, ticks
+from tests.features.slow_bars import assert_same, joined
 
 T0 = parse_ns(START)
 FRIDAY = "2024-03-08T21:59"
@@ -107,3 +109,17 @@ def test_delayed_ticks_count_as_they_come() -> None:
     bars = _of(config.build("EURUSD", None).on_records(tape), config, "2tick")
     assert _told(bars) == [(0, 800, 1_000, 2), (1, 900, 1_200, 2)]
     assert [(bar.bid_open, bar.bid_close) for bar in bars] == [(1.3, 1.1), (1.5, 1.7)]
+
+
+def test_every_batch_knows_the_same_calendar() -> None:
+    """Sessions are looked up for some days at once: what is looked up when does not matter."""
+    config = BarConfig(("1m", "7tick", "50pip"))
+    hours = [hour for hour in range(35 * 24) if is_open(T0 + hour * HOUR_NS)]
+    rows = [(hour * 3_600, 1.1 + at % 9 / 1e3, 1.2 + at % 9 / 1e3) for at, hour in enumerate(hours)]
+    tape = ticks("EURUSD", rows)
+    wanted = config.build("EURUSD", None).on_records(tape)
+    for step in (1, 30, 100):
+        logic = config.build("EURUSD", None)
+        assert_same(joined([logic.on_records(part) for part in batches(tape, step)]), wanted)
+    sevens = wanted.bars[wanted.bars["frame"] == 1]
+    assert np.count_nonzero(sevens["tick_count"] < 7) == 5

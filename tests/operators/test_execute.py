@@ -35,7 +35,8 @@ class Desk:
 
     def take(self, *values: TickBatch | Heard) -> list[str]:
         """Give one batch; return the kinds of what came out."""
-        return [kind_of(happened.record) for happened in self.step.on_batch(list(values))]
+        happened = self.step.on_batch(list(values))
+        return [kind_of(record) for one in happened for record in one.records]
 
 
 def heard(minute: int, side: Side, wall_ns: int) -> Heard:
@@ -56,7 +57,7 @@ def heard(minute: int, side: Side, wall_ns: int) -> Heard:
         ask=1.1001,
         reason="edge",
     )
-    return Heard(signal, wall_ns)
+    return Heard([signal], wall_ns)
 
 
 def tape(*seconds: float) -> TickBatch:

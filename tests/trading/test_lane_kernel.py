@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from domain.nanos import MINUTE_NS, MS_NS, SECOND_NS, floor_ns
 from domain.ticks import Kind, TickArray, Verdict, event_clock, new_records
-from trading.cuts import Clocking, Cuts, Leg, Passage, Price, cut
+from trading.cuts import Clocking, Cuts, Price, cut
 from trading.lane_kernel import (
     LEG_COLUMNS,
     MARK_COLUMNS,
@@ -66,13 +66,13 @@ def by_rule(records: TickArray, clock_ns: int | None, boundary_ns: int) -> Cuts:
         now_ns = max(clock_ns, clocks[row])
         marks = range(floor_ns(clock_ns, MINUTE_NS) - SECOND_NS, now_ns, MINUTE_NS)
         if any(clock_ns <= mark < now_ns for mark in marks):
-            cuts.passages.append(Passage(row, clock_ns, now_ns, price))
+            cuts.passages.append((row, clock_ns, now_ns, price))
         clock_ns = now_ns
         if is_sound(record):
             price = (float(record["bid"]), float(record["ask"]), int(record["ts_recv_ns"]))
         passed = floor_ns(now_ns, MINUTE_NS) != boundary_ns
         if passed or row == len(records) - 1:
-            cuts.legs.append(Leg(row + 1, now_ns, price))
+            cuts.legs.append((row + 1, now_ns, price))
         boundary_ns = floor_ns(now_ns, MINUTE_NS)
     return cuts
 
