@@ -4,6 +4,7 @@ Prints one line of JSON: seconds from the first record to the last thing done wi
 read, CPU seconds of the process, its memory in MB, and seconds from its start until it was ready.
 """
 
+import gc
 import json
 import os
 import resource
@@ -70,6 +71,7 @@ def raw(plan: Plan, share: Share) -> dict[str, float]:
     left = sum(consumer.get_watermark_offsets(place, timeout=30.0)[1] for place in places)
     consumer.assign(places)
     first_s = 0.0
+    gc.disable()
     while left > 0:
         messages = consumer.consume(_POLL, 0)
         if messages:

@@ -18,6 +18,7 @@ from dataflows.graph import consider, decide
 from dataflows.ingest import JUDGE_STEP
 from domain.ticks import TickBatch
 from features.quality import Judged
+from operators import warm
 from operators.decide import Closed, Considered, Decided, DecisionConfig
 from operators.decode import by_symbol
 from operators.execute import Happened, Heard
@@ -88,6 +89,8 @@ def build_history(
 
 
 def _judged(context: Context, flow: Dataflow, batch_rows: int) -> KeyedStream[Judged]:
+    warm.quality()
+    warm.decisions()
     rules = quality_config(context.settings, context.symbols)
     source = FeedSource(
         open_feed(context.plan.feed),

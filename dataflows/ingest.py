@@ -9,6 +9,7 @@ from dataflows.context import Context, open_feed, quality_config
 from dataflows.graph import Writer
 from domain.log import OutRecord
 from domain.topics import Topic
+from operators import warm
 from operators.ingest import JudgeLogic, Routed, route
 from operators.keyed import keyed
 from sources.feed_source import PART, FeedSource, FeedSourceConfig
@@ -34,6 +35,7 @@ def build(context: Context, may_go_on: Callable[[], bool], gave: Callable[[int],
     """
     flow = Dataflow("ingest")
     address = context.plan.address
+    warm.quality()
     rules = quality_config(context.settings, context.symbols)
     active = frozenset(address.partition(symbol) for symbol in context.symbols)
     writer = Writer(context)

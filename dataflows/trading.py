@@ -17,6 +17,7 @@ from domain.ticks import TickArray, TickBatch, Verdict, new_records
 from domain.topics import Topic
 from features.minute_rows import vectors_of
 from features.panel import PanelInput
+from operators import warm
 from operators.decide import PANEL_KEY, Closed, Considered, Decided, predictions
 from operators.decode import by_symbol, panel_news, ticks_of
 from operators.ending import EndStep, Leaving
@@ -32,6 +33,7 @@ def build(context: Context) -> Dataflow:
     bars = bar_config(context.settings)
     timeframes, frame = bars.ordered, bars.decision_frame
     decisions = decision_config(context)
+    warm.decisions()
 
     def split(polled: Polled) -> Iterable[TickBatch | PanelInput]:
         if polled.topic is Topic.BARS:
