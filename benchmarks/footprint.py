@@ -8,7 +8,7 @@ from domain.instruments import MAJOR_SYMBOLS
 
 TICKS = 1_000_000
 TICKS_PER_SECOND = 500.0
-ROUNDS = 3
+ROUNDS = 2
 BAR_READY_S, BAR_MB = 5.0, 500.0
 
 

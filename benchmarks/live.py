@@ -67,7 +67,7 @@ def recorded_tape(folder: Path, limit: int) -> Tape:
 def busy_tape(symbols: Sequence[str], ticks: int, per_second: float, speed: float = 1.0) -> Tape:
     """Return a seeded walk of some pairs: ``per_second`` ticks a second of all pairs together.
 
-    ``speed`` is how many seconds of event time pass in one of these.
+    ``speed`` is how many seconds of event time pass in one of these, and between heartbeats.
     """
     rng = np.random.default_rng(SEED)
     records = new_records(ticks)
@@ -86,15 +86,15 @@ def busy_tape(symbols: Sequence[str], ticks: int, per_second: float, speed: floa
         base = round((1.1 if pair.pip_location == -4 else 110.0) / grid)
         records["bid"][mine] = np.round((base + walk) * grid, pair.display_precision)
         records["ask"][mine] = np.round((base + walk + 8) * grid, pair.display_precision)
-    return Tape(tuple(sorted(symbols)), _with_heartbeats(records))
+    return Tape(tuple(sorted(symbols)), _with_heartbeats(records, int(speed * SECOND_NS)))
 
 
-def _with_heartbeats(ticks: TickArray) -> TickArray:
-    seconds = ticks["ts_recv_ns"] // SECOND_NS
-    at = np.flatnonzero(np.diff(seconds, prepend=seconds[0]))
+def _with_heartbeats(ticks: TickArray, every_ns: int) -> TickArray:
+    beats_so_far = ticks["ts_recv_ns"] // every_ns
+    at = np.flatnonzero(np.diff(beats_so_far, prepend=beats_so_far[0]))
     beats = new_records(at.size)
     beats["kind"] = Kind.HEARTBEAT
-    beats["ts_recv_ns"] = seconds[at] * SECOND_NS
+    beats["ts_recv_ns"] = beats_so_far[at] * every_ns
     beats["ts_event_ns"] = beats["ts_recv_ns"]
     order = np.argsort(np.concatenate([2 * at, 2 * np.arange(ticks.size) + 1]), kind="stable")
     merged: TickArray = np.concatenate([beats, ticks])[order]

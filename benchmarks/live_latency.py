@@ -20,6 +20,7 @@ from benchmarks.live import (
     WITHOUT_SECONDS,
     Tape,
     busy_tape,
+    ended,
     messages_of,
     new_run,
     now_ns,
@@ -42,6 +43,7 @@ WARM_UP_S = 5
 SPEED = 60.0
 BAR_P99_MS, BAR_P999_MS = 10.0, 25.0
 _READY_S = 12.0
+_SLOT_S = 0.001
 
 
 def measure() -> Measured:
@@ -82,7 +84,8 @@ def _run(bootstrap: str, folder: Path, rate: int) -> HdrHistogram:
     listening.wait(30.0)
     _play(tape, plan, began_ns)
     end_topics(plan.address, [Topic.TICKS])
-    reader.communicate(timeout=120.0)
+    ended(reader, 120.0)
+    end_topics(plan.address, [Topic.SIGNALS])
     listener.join(30.0)
     return histogram
 
@@ -96,13 +99,14 @@ def _play(tape: Tape, plan: Plan, began_ns: int) -> None:
     due = ((tape.records["ts_recv_ns"] - START_NS) / SPEED).astype("int64") + began_ns
     moments = due.tolist()
     for row, partition, key, value in messages_of(tape, plan.address):
-        wait_ns = moments[row] - now_ns()
-        if wait_ns > 0:
+        # What is due within a millisecond goes out together, never early.
+        if moments[row] > now_ns():
             producer.poll(0)
-            time.sleep(wait_ns / 1e9)
+            time.sleep(_SLOT_S)
+            while moments[row] > now_ns():
+                time.sleep(_SLOT_S)
         header = Stamp(0, moments[row], moments[row], "bench").pack()
         producer.produce(topic, value, key, partition, headers=[(STAMP_HEADER, header)])
-        producer.poll(0)
     producer.flush()
 
 
@@ -124,12 +128,12 @@ def _listen(plan: Plan, began_ns: int, histogram: HdrHistogram, listening: Event
 
 
 def _values(consumer: Consumer, partitions: int) -> Iterator[tuple[bytes, int]]:
-    ended = 0
-    while ended < partitions:
+    over = 0
+    while over < partitions:
         for message in consumer.consume(1_000, 0.001):
             came_ns = now_ns()
             value = message.value()
             if value:
                 yield value, came_ns
             elif find_header(message.headers(), END_HEADER) is not None:
-                ended += 1
+                over += 1

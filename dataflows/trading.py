@@ -99,9 +99,11 @@ def _news(piece: TickBatch | PanelInput) -> PanelInput | None:
 def _bars(closed: Closed, timeframes: tuple[str, ...], frame: int) -> list[OutRecord]:
     """Return the closed bars, and behind them which boundaries had none."""
     records = out(closed.symbol, records_of(closed.symbol, timeframes, closed.bars), closed.wall_ns)
-    minutes = closed.bars["ts_event_ns"][closed.bars["frame"] == frame].tolist()
-    quiet = set(closed.edges["ts_event_ns"].tolist()).difference(minutes)
-    passed = [Passed(closed.symbol, ts_ns) for ts_ns in sorted(quiet)]
+    passed: list[Passed] = []
+    if closed.edges.size:
+        minutes = closed.bars["ts_event_ns"][closed.bars["frame"] == frame].tolist()
+        quiet = set(closed.edges["ts_event_ns"].tolist()).difference(minutes)
+        passed = [Passed(closed.symbol, ts_ns) for ts_ns in sorted(quiet)]
     if closed.last:
         passed.append(Passed(closed.symbol, FOR_EVER))
     # A stream of their own: where they stand between the bars depends on batches.

@@ -9,7 +9,6 @@ from numba import njit
 from numpy.typing import NDArray
 
 from domain.bars import BAR_DTYPE
-from domain.ticks import SUSPECT
 
 I64 = NDArray[np.int64]
 F64 = NDArray[np.float64]
@@ -90,6 +89,7 @@ def bar_kernel(
     decision_ns: int,
     decision_frame: int,
     millipips: float,
+    suspect_bits: int,
     bars: Rows,
     counts: I64,
     clock: I64,
@@ -115,6 +115,8 @@ def bar_kernel(
         Decision interval, and the index of the timeframe of that length.
     millipips
         Thousandths of a pip per price unit.
+    suspect_bits
+        ``domain.ticks.SUSPECT``: a compiled kernel would keep what it takes from another file.
     bars, counts, clock, quote
         State, in place: open bars (k, 2) of ``OPEN_DTYPE``; bars closed so far by timeframe (k,);
         clock (6,); last bid, ask and mid (3,). A time bar lives in the slot of its number's parity:
@@ -190,7 +192,7 @@ def bar_kernel(
         mid = (bid + ask) / 2.0
         spread = np.int64(np.rint((ask - bid) * millipips))
         verdict = verdicts[i]
-        suspect = 1 if verdict & SUSPECT else 0
+        suspect = 1 if verdict & suspect_bits else 0
         move = np.int64(0)
         # A delayed tick is part of its bar, but neither the last quote nor a step of the tape; and
         # the gap over a closed market is no step either.

@@ -12,7 +12,7 @@ from domain.errors import BadUse, Corrupt
 from domain.fx_calendar import sessions
 from domain.instruments import instrument
 from domain.nanos import MINUTE_NS, MS_NS
-from domain.ticks import TickArray, new_records
+from domain.ticks import SUSPECT, TickArray, new_records
 from features.bar_kernel import EDGE_DTYPE, NEXT_CLOSE_NS, OPEN_DTYPE, bar_kernel
 
 STATE_VERSION = 2
@@ -162,6 +162,7 @@ class BarLogic:
             MINUTE_NS,
             self._decision_frame,
             self._millipips,
+            SUSPECT,
             self._bars,
             self._counts,
             self._clock,

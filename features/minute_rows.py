@@ -69,8 +69,9 @@ class LocalRows(NamedTuple):
 
     def needs_ns(self) -> int:
         """Return the minute up to which the panel must be complete."""
-        ends = [*self.bars["ts_event_ns"].tolist()[-1:], *self.edges["ts_event_ns"].tolist()[-1:]]
-        return max(ends) - MINUTE_NS if ends else 0
+        last_bar_ns = int(self.bars["ts_event_ns"][-1]) if self.bars.size else 0
+        last_edge_ns = int(self.edges["ts_event_ns"][-1]) if self.edges.size else 0
+        return max(last_bar_ns, last_edge_ns, MINUTE_NS) - MINUTE_NS
 
 
 class JoinedRows(NamedTuple):
@@ -192,13 +193,11 @@ class JoinLogic:
         if count:
             values[:, : len(LOCAL_FEATURES)] = local.values
             asked = local.bars["ts_event_ns"] - MINUTE_NS
-            at = np.searchsorted(self._ts, asked)
-            there = np.isin(asked, self._ts)
-            cold = local.session_bars[:, None] < _CROSS_WARM_UP
-            cross = np.full((count, len(CROSS_FEATURES)), np.nan)
-            cross[there] = self._cross[at[there]]
-            cross[cold] = np.nan
-            values[:, len(LOCAL_FEATURES) :] = cross
+            at = np.minimum(np.searchsorted(self._ts, asked), max(self._ts.size - 1, 0))
+            if self._ts.size:
+                warm = local.session_bars[:, None] >= _CROSS_WARM_UP
+                warm &= (self._ts[at] == asked)[:, None]
+                values[:, len(LOCAL_FEATURES) :] = np.where(warm, self._cross[at], np.nan)
         ready = ~np.isnan(values).any(axis=1)
         return JoinedRows(FeatureRows(local.bars, values, ready), local.edges, local.wall_ns)
 

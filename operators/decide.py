@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -118,12 +119,11 @@ class FeatureStep:
         for closed in values:
             if not closed.edges.size:
                 continue
-            minute = closed.bars["frame"] == self._frame
-            bars = closed.bars[minute]
+            at = np.flatnonzero(closed.bars["frame"] == self._frame)
+            bars = closed.bars[at]
             edges = closed.edges.copy()
-            place = np.cumsum(minute) - 1
-            has_bar = edges["bar"] >= 0
-            edges["bar"][has_bar] = place[edges["bar"][has_bar]]
+            # From a place among all bars to one among the minutes; -1 is none and stays.
+            edges["bar"] = np.where(edges["bar"] < 0, -1, np.searchsorted(at, edges["bar"]))
             rows = LocalRows(bars, *self._logic.on_bars(bars), edges, closed.wall_ns)
             yield ForSymbol(self._symbol, rows)
 
@@ -187,7 +187,7 @@ class DecisionConfig:
     predictions: PredictionConfig
     signals: SignalConfig
 
-    @property
+    @cached_property
     def model_ids(self) -> dict[str, str]:
         """Identity of every deployed role and of the ensemble."""
         return {**self.predictions.deployed(), ENSEMBLE: self.predictions.model_id}
