@@ -144,7 +144,8 @@ def fill(tape: Tape, address: LogAddress) -> int:
     )
     topic, written = address.topic(Topic.TICKS), 0
     header: list[tuple[str, str | bytes | None]]
-    header = [(STAMP_HEADER, Stamp(0, 0, 0, "bench").pack())]
+    # A wall clock that is not 0: the reader tells when it has the first record.
+    header = [(STAMP_HEADER, Stamp(0, 1, 0, "bench").pack())]
     for _, partition, key, value in messages_of(tape, address):
         while True:
             try:

@@ -125,7 +125,9 @@ def from_kafka(records: TickArray, symbols: tuple[str, ...], bootstrap: str, tak
         flow = Dataflow("ours")
 
         def split(polled: Polled) -> Iterable[TickBatch]:
-            return by_symbol(ticks_of(polled, symbols)[0], symbols, 0)
+            # A heartbeat speaks for its own partition alone.
+            here = tuple(s for s in symbols if plan.address.partition(s) == polled.partition)
+            return by_symbol(ticks_of(polled, symbols)[0], here, 0)
 
         wire(op.flat_map("split", op.input("in", flow, source), split), taken)
         engine.run(flow, _EPOCH_MS, None)
