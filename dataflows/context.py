@@ -17,8 +17,8 @@ from features.quality import QualityConfig
 from features.spec import FEATURE_NAMES, SCHEMA
 from models.contract import BatchModel
 from models.ensemble import EnsembleConfig
-from models.labels import DelayedLabels
-from models.online import OnlineLogistic
+from models.labels.delayed import DelayedLabels
+from models.online.logistic import OnlineLogistic
 from models.prediction import PredictionConfig
 from operators.decide import DecisionConfig
 from operators.meter import Meter
@@ -196,7 +196,7 @@ def decision_config(context: Context) -> DecisionConfig:
 
 def _load(folder: Path, artefact: str) -> BatchModel:
     # Only who serves a model loads the runtime for it.
-    from models.batch import OnnxModel
+    from models.batch.onnx_model import OnnxModel
 
     model = OnnxModel.load(folder, artefact)
     if model.feature_schema != SCHEMA:

@@ -11,7 +11,7 @@ from features.spec import SCHEMA
 from jobs import feeds
 from jobs.feeds import FeedChoice
 from jobs.train import Say, history_plan, load_history, train
-from models import promotion
+from models.registry import promotion
 
 
 def model_for(

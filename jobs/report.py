@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from domain.nanos import MINUTE_NS
-from models.evaluation import accuracy, later_mid
+from models.evaluation.accuracy import accuracy, later_mid
 
 
 class AccuracyFigures(msgspec.Struct, frozen=True):

@@ -23,8 +23,8 @@ from domain.predictions import FeatureVector
 from domain.topics import Topic
 from features.minute_rows import vectors_of
 from features.spec import FEATURE_NAMES, SCHEMA
-from models.artefact import Artefact
-from models.promotion import promote
+from models.registry.artefact import Artefact
+from models.registry.promotion import promote
 from operators import engine
 from operators.decide import Closed, Considered
 from operators.meter import Meter

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from domain.errors import BadUse, Corrupt
 
-Role = Literal["online", "batch"]
-"""The place of a model in the ensemble: learns on the stream, or was trained in a job."""
+Role = Literal["online", "xgboost", "forest", "lstm", "rules"]
+"""The place of a model in the ensemble: it learns on the stream (``online``), was trained in a job
+(a ``domain.deployments.Slot``), or follows rules."""
 
 Features = NDArray[np.float64]
 """One feature vector, shape (n_features,), in the order of the model's feature names."""
@@ -64,11 +65,52 @@ class Model(Protocol):
         """
 
 
-class BatchModel(Model, Protocol):
-    """A model without memory, that takes many rows at once."""
+class ServedModel(Protocol):
+    """A model that was trained in a job: without memory, one serves every symbol."""
 
-    def predict_rows(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return `predict` of each row of an array of shape (n, n_features); NaN for None."""
+    @property
+    def role(self) -> Role:
+        """Its slot."""
+
+    @property
+    def model_id(self) -> str:
+        """Id of its artefact."""
+
+    @property
+    def feature_schema(self) -> str:
+        """Schema of the rows that this model reads; no other may be given to it."""
+
+    @property
+    def horizon_ns(self) -> int:
+        """How far ahead the answer looks, in nanoseconds (> 0)."""
+
+    @property
+    def window(self) -> int:
+        """How many consecutive rows of one symbol it reads (>= 1)."""
+
+    @property
+    def golden_sha256(self) -> str:
+        """Hash of its answers to its golden vectors, as it gave them when it was loaded."""
+
+    def predict_windows(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the probability of a higher mid for each window.
+
+        Parameters
+        ----------
+        x
+            Shape (n, window, n_features), the newest row of a window last; is not changed.
+
+        Returns
+        -------
+        NDArray[np.float64]
+            Shape (n,), in [0, 1]; NaN where a value of the window is not finite or beyond
+            ``FEATURE_LIMIT``. An answer does not depend on the other windows.
+
+        Raises
+        ------
+        BadUse
+            If the shape is not the model's.
+        """
 
 
 class OnlineModel(Model, Protocol):

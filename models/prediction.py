@@ -14,8 +14,8 @@ from domain.errors import BadUse, Corrupt
 from domain.predictions import Prediction
 from models.contract import BatchModel
 from models.ensemble import Answers, EnsembleConfig
-from models.labels import DelayedLabels
-from models.online import OnlineLogistic
+from models.labels.delayed import DelayedLabels
+from models.online.logistic import OnlineLogistic
 
 STATE_VERSION = 1
 ENSEMBLE = "ensemble"

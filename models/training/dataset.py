@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from domain.errors import BadUse
 from models.contract import FEATURE_LIMIT
-from models.evaluation import later_mid
-from models.labels import DelayedLabels
+from models.evaluation.accuracy import later_mid
+from models.labels.delayed import DelayedLabels
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ class TrainingData:
         """Return the typical time between bars of a symbol, divided by the number of symbols.
 
         Symbols at one moment share a currency and move together; dividing counts each moment once,
-        the careful end of what `models.evaluation.accuracy` needs.
+        the careful end of what `models.evaluation.accuracy.accuracy` needs.
         """
         order, rank = self._canonical()
         ts, symbol = self.ts_ns[order], rank[order]

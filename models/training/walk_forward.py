@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.errors import BadUse
-from models.evaluation import Accuracy, accuracy, log_loss
-from models.labels import DelayedLabels
+from models.evaluation.accuracy import Accuracy, accuracy, log_loss
+from models.labels.delayed import DelayedLabels
 from models.training.dataset import LabelledRows
 
 Rows = NDArray[np.intp]
@@ -93,7 +93,7 @@ def evaluate(
     fit_predict
         Trains anew for each fold.
     horizon_ns, spacing_ns
-        As in `models.evaluation.accuracy`.
+        As in `models.evaluation.accuracy.accuracy`.
     say
         Takes one line for each fold and one for all.
 

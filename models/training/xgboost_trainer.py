@@ -17,8 +17,8 @@ from onnxmltools.convert import convert_xgboost
 from onnxmltools.convert.common.data_types import FloatTensorType
 
 from domain.errors import BadUse, Halt
-from models.artefact import Artefact, Golden, Manifest, Session, save, sha256
-from models.labels import DEFAULT_TOLERANCE_NS, DelayedLabels
+from models.registry.artefact import Artefact, Golden, Manifest, Session, save, sha256
+from models.labels.delayed import DEFAULT_TOLERANCE_NS, DelayedLabels
 from models.training.dataset import LabelledRows, TrainingData
 from models.training.walk_forward import MIN_FOLDS, Rows, Say, evaluate, folds
 
@@ -31,10 +31,10 @@ GOLDEN_ROWS = 8
 _OPSET = 15
 _LIBRARIES = ("numpy", "onnx", "onnxmltools", "onnxruntime", "xgboost-cpu")
 _CODE = (
-    "artefact.py",
     "contract.py",
-    "evaluation.py",
-    "labels.py",
+    "evaluation/accuracy.py",
+    "labels/delayed.py",
+    "registry/artefact.py",
     "training/dataset.py",
     "training/walk_forward.py",
     "training/xgboost_trainer.py",
@@ -65,7 +65,7 @@ class XgboostParams:
     embargo_ns
         Distance between the last training label and the test (>= 0); None takes the horizon.
     tolerance_ns
-        As in `models.labels.DelayedLabels`.
+        As in `models.labels.delayed.DelayedLabels`.
     min_rows
         Labelled rows below which training refuses (> 0).
 

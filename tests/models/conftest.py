@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from domain.nanos import MINUTE_NS
-from models.artefact import Artefact
+from models.registry.artefact import Artefact
 from models.training.dataset import TrainingData
 from models.training.xgboost_trainer import XgboostParams, train
 

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from domain.errors import BadUse, Corrupt
-from models.artefact import Artefact, Golden, Manifest, load, save, sha256
+from models.registry.artefact import Artefact, Golden, Manifest, load, save, sha256
 
 Trained = tuple[Path, Artefact]
 

@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 import models
 from domain.errors import BadUse
 from domain.nanos import MINUTE_NS
-from models.artefact import Artefact, save, sha256
-from models.batch import OnnxModel
+from models.registry.artefact import Artefact, save, sha256
+from models.batch.onnx_model import OnnxModel
 from models.contract import Features, Model
-from models.labels import DelayedLabels
-from models.online import OnlineLogistic, OnlineLogisticModel
+from models.labels.delayed import DelayedLabels
+from models.online.logistic import OnlineLogistic, OnlineLogisticModel
 from models.training.dataset import TrainingData
 from models.training.xgboost_trainer import XgboostParams, train
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.evaluation import accuracy, log_loss, wilson
+from models.evaluation.accuracy import accuracy, log_loss, wilson
 
 
 def test_wilson_interval_of_a_textbook_case() -> None:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from domain.errors import BadUse, Corrupt
 from models.contract import State
-from models.evaluation import later_mid
-from models.labels import DelayedLabels, DelayedLabelsLogic
+from models.evaluation.accuracy import later_mid
+from models.labels.delayed import DelayedLabels, DelayedLabelsLogic
 
 RULE = DelayedLabels(horizon_ns=10, tolerance_ns=4)
 X = np.array([1.0, 2.0])

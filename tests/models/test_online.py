@@ -11,8 +11,8 @@ import pytest
 from domain.errors import BadUse, Corrupt
 from domain.nanos import MINUTE_NS
 from models.contract import State
-from models.labels import DelayedLabels
-from models.online import OnlineLogistic, OnlineLogisticModel
+from models.labels.delayed import DelayedLabels
+from models.online.logistic import OnlineLogistic, OnlineLogisticModel
 
 CONFIG = OnlineLogistic("schema-1", ("a", "b", "c"), DelayedLabels(5 * MINUTE_NS), min_labels=30)
 GOLDEN = Path(__file__).parent / "golden" / "online_v1.json"

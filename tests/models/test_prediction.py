@@ -16,8 +16,8 @@ from domain.nanos import MINUTE_NS
 from domain.predictions import Prediction
 from models.contract import Role
 from models.ensemble import EnsembleConfig
-from models.labels import DelayedLabels
-from models.online import OnlineLogistic
+from models.labels.delayed import DelayedLabels
+from models.online.logistic import OnlineLogistic
 from models.prediction import (
     ENSEMBLE,
     Asked,

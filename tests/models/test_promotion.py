@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from domain.errors import BadUse, Corrupt
 from domain.nanos import HOUR_NS, MINUTE_NS
-from models.artefact import Artefact, save
-from models.promotion import LEDGER, Promotion, choose, history, promote
+from models.registry.artefact import Artefact, save
+from models.registry.promotion import LEDGER, Promotion, choose, history, promote
 
 Trained = tuple[Path, Artefact]
 SCHEMA = "schema-1"

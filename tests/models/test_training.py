@@ -14,9 +14,9 @@ import pytest
 import models
 from domain.errors import BadUse
 from domain.nanos import MINUTE_NS
-from models.artefact import Artefact
-from models.batch import OnnxModel
-from models.labels import DelayedLabels
+from models.registry.artefact import Artefact
+from models.batch.onnx_model import OnnxModel
+from models.labels.delayed import DelayedLabels
 from models.training.dataset import TrainingData
 from models.training.walk_forward import folds
 from models.training.xgboost_trainer import XgboostParams, train

@@ -19,8 +19,8 @@ from features.panel import PanelConfig, PanelInput
 from features.spec import FEATURE_NAMES, SCHEMA
 from models.contract import Role
 from models.ensemble import EnsembleConfig
-from models.labels import DelayedLabels
-from models.online import OnlineLogistic
+from models.labels.delayed import DelayedLabels
+from models.online.logistic import OnlineLogistic
 from models.prediction import PredictionConfig
 from operators.decide import (
     BarStep,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from models.promotion import history
+from models.registry.promotion import history
 from tests.proofs.conftest import REPOSITORY, Aifx
 
 

@@ -126,7 +126,7 @@ def log_loss(p_up: NDArray[np.float64], y: NDArray[np.float64]) -> float:
 def later_mid(
     ts_ns: NDArray[np.int64], mid: NDArray[np.float64], horizon_ns: int, tolerance_ns: int
 ) -> NDArray[np.float64]:
-    """Return the mid one horizon after each bar of one symbol, by the rule of ``models.labels``.
+    """Return the mid one horizon after each bar of one symbol, by the rule of ``models.labels.delayed``.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def later_mid(
     mid
         Shape (n,): mid at each close.
     horizon_ns, tolerance_ns
-        As in `models.labels.DelayedLabels`.
+        As in `models.labels.delayed.DelayedLabels`.
 
     Returns
     -------

@@ -14,7 +14,7 @@ import msgspec
 
 from domain.errors import BadUse, Corrupt
 from domain.ids import digest
-from models.artefact import load, sync_folder
+from models.registry.artefact import load, sync_folder
 
 LEDGER = "promotions.jsonl"
 LEDGER_VERSION = 1

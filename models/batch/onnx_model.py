@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.artefact import Artefact, Manifest, Session, load
+from models.registry.artefact import Artefact, Manifest, Session, load
 from models.contract import Features, Role, usable, usable_rows
 
 
@@ -15,7 +15,7 @@ class OnnxModel:
     Parameters
     ----------
     artefact, session
-        What `models.artefact.load` has verified.
+        What `models.registry.artefact.load` has verified.
     """
 
     role: Role = "batch"
@@ -36,7 +36,7 @@ class OnnxModel:
         BadUse
             If there is no artefact of that id.
         Corrupt
-            If it fails a check; see `models.artefact.load`.
+            If it fails a check; see `models.registry.artefact.load`.
         """
         return cls(*load(models_dir, artefact_id))
 

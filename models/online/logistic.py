@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from domain.errors import BadUse
 from domain.ids import digest
 from models.contract import Features, Role, State, reading, usable
-from models.labels import DelayedLabels
+from models.labels.delayed import DelayedLabels
 
 STATE_VERSION = 1
 

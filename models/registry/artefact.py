@@ -6,7 +6,7 @@
     ├── <artefact id>/
     │   ├── model.onnx
     │   └── manifest.json
-    └── promotions.jsonl      (models.promotion)
+    └── promotions.jsonl      (models.registry.promotion)
 
 The id is a digest of the manifest, which holds the hash of the model: nothing can change without
 the folder's name being wrong. No clock goes in, so the same data and code give the same id.
