@@ -1,4 +1,4 @@
-"""How right a model is: figures with intervals, splits that leak nothing, tests that may be watched.
+"""How right a model is: figures with intervals, clean splits, tests that may be watched.
 
 Belongs here: pure functions of answers and outcomes. Does not belong here: models, plots, files.
 """

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from models.labels.arrays import later_index
+
 Z_95 = 1.959963984540054
 """97.5 % point of the normal distribution: two-sided 95 %."""
 
@@ -126,7 +128,7 @@ def log_loss(p_up: NDArray[np.float64], y: NDArray[np.float64]) -> float:
 def later_mid(
     ts_ns: NDArray[np.int64], mid: NDArray[np.float64], horizon_ns: int, tolerance_ns: int
 ) -> NDArray[np.float64]:
-    """Return the mid one horizon after each bar of one symbol, by the rule of ``models.labels.delayed``.
+    """Return the mid one horizon after each bar of one symbol, as `models.labels.delayed` does.
 
     Parameters
     ----------
@@ -142,10 +144,5 @@ def later_mid(
     NDArray[np.float64]
         Shape (n,): NaN where no bar closed in ``[t + horizon, t + horizon + tolerance]``.
     """
-    later = np.full(len(ts_ns), np.nan)
-    due = ts_ns + horizon_ns
-    index = np.searchsorted(ts_ns, due, side="left")
-    found = index < len(ts_ns)
-    found[found] = ts_ns[index[found]] - due[found] <= tolerance_ns
-    later[found] = mid[index[found]]
-    return later
+    index = later_index(ts_ns, horizon_ns, tolerance_ns)
+    return np.where(index >= 0, mid[index], np.nan)

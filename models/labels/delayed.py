@@ -1,6 +1,6 @@
 """Labels arrive late: the answer to a bar is known one horizon after it, not before.
 
-The same rule labels the stream (here) and arrays (``models.evaluation.accuracy.later_mid``): the mid one
+The same rule labels the stream (here) and arrays (`models.labels.arrays.sign_labels`): the mid one
 horizon after ``t`` is that of the first bar at or after ``t + horizon``, if it is not later than
 ``tolerance`` after that. Otherwise (a market gap) the example has no answer and is dropped.
 """
