@@ -8,9 +8,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PEERS := .venv-peers
 ARGS ?=
+BARS ?= $(wildcard $(or $(AIFX_DATA),../shared/data)/bars/*_H1_*.parquet)
 PYTEST_ARGS ?=
 
-.PHONY: help setup run test check format bench bench-peers lock clean
+.PHONY: help setup run test check format bench bench-peers evaluate lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 14
@@ -62,6 +63,9 @@ $(PEERS)/.ready: requirements/peers.txt
 	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --progress-bar off --require-hashes \
 		--only-binary :all: -r requirements/peers.txt
 	@touch $@
+
+evaluate: $(READY) ## Evaluate the default ensemble on recorded hourly bars (BARS="FILE ..."), about half an hour
+	@$(BIN)/aifx evaluate --bars $(BARS) --out evaluation $(ARGS)
 
 lock: $(READY) ## Renew requirements/lock.txt for Python 3.11 and 3.12
 	@$(BIN)/python -m pip install --quiet uv

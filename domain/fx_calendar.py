@@ -19,6 +19,7 @@ ROLL = time(17, 0)
 """Local time in New York at which the trade date rolls and the week opens and closes."""
 
 _FRIDAY = 4
+_HOUR_NS = 3_600_000_000_000
 _CLOSED_DAYS = {(12, 25), (1, 1)}
 """(month, day) of trade dates on which no market trades."""
 
@@ -84,6 +85,21 @@ def rolls(first_ns: int, last_ns: int) -> NDArray[np.int64]:
     first = _day(first_ns) - margin
     sunday = first - timedelta(days=first.isoweekday() % 7)
     return np.array(_rolls_between(sunday, _day(last_ns) + margin), dtype=np.int64)
+
+
+def new_york_clock(ts_ns: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the hour (0 to 23) and the weekday (Monday 0) in New York of some moments.
+
+    Counted from the 17:00 before. That is the clock's own hour at all times but the few hours on a
+    Sunday between the change of the clocks and the opening, when no market trades.
+    """
+    if not ts_ns.size:
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+    table = rolls(int(ts_ns.min()), int(ts_ns.max()))
+    at = np.searchsorted(table, ts_ns, side="right") - 1
+    hours = ROLL.hour + (ts_ns - table[at]) // _HOUR_NS
+    # The first roll of the table is a Sunday's, and a Sunday is weekday 6.
+    return hours % 24, (6 + at + hours // 24) % 7
 
 
 def _day(ts_ns: int) -> date:
