@@ -6,7 +6,10 @@ from typing import Any
 from jobs.evaluation.tape import Tape
 from models.contract import OnlineConfig
 from models.ensemble import EnsembleConfig
+from models.online.choice import Member, OnlineChoice
+from models.online.forest import OnlineForest
 from models.online.logistic import OnlineLogistic
+from models.online.tree import OnlineTree
 from models.rules import RulesConfig
 from models.training.forest_trainer import ForestLearner, ForestParams
 from models.training.learner import Learner
@@ -32,10 +35,13 @@ class Lineup:
     def stream(self, tape: Tape) -> tuple[OnlineConfig, RulesConfig]:
         """Return the members that learn on the tape itself."""
         data = tape.data
-        return (
-            OnlineLogistic(data.feature_schema, data.feature_names, tape.rule, min_labels=1_000),
-            RulesConfig(data.feature_schema, data.feature_names),
-        )
+        read = (data.feature_schema, data.feature_names, tape.rule)
+        members: dict[str, Member] = {
+            "logistic": OnlineLogistic(*read, learning_rate=0.001, min_labels=1_000),
+            "tree": OnlineTree(*read, min_labels=1_000),
+            "forest": OnlineForest(*read, min_labels=1_000),
+        }
+        return OnlineChoice(members), RulesConfig(*read[:2])
 
     def trees(self) -> "Lineup":
         """Return the same with the boosted trees as the only trained member."""

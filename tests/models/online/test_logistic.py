@@ -15,7 +15,7 @@ from models.labels.delayed import DelayedLabels
 from models.online.logistic import OnlineLogistic, OnlineLogisticModel
 
 CONFIG = OnlineLogistic("schema-1", ("a", "b", "c"), DelayedLabels(5 * MINUTE_NS), min_labels=30)
-GOLDEN = Path(__file__).parent / "golden" / "online_v1.json"
+GOLDEN = Path(__file__).parents[1] / "golden" / "online_v1.json"
 
 
 def _teach(model: OnlineLogisticModel, count: int, seed: int = 5) -> OnlineLogisticModel:
