@@ -32,6 +32,7 @@ BENCHMARKS = (
     "scale",
     "footprint",
     "bars-vs-pandas",
+    "inference",
 )
 """Permanent ids; each is a module of this package, ``-`` as ``_``, with a function ``measure``."""
 

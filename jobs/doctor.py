@@ -21,7 +21,7 @@ _PACKAGES = (
     "bytewax", "confluent_kafka", "numba", "pyarrow", "clickhouse_connect", "chdb", "river",
     "onnxruntime", "fastapi", "rich", "sqlalchemy",
 )  # fmt: skip
-_TRAINING = ("xgboost", "onnxmltools", "onnx")
+_TRAINING = ("xgboost", "sklearn", "jax", "equinox", "onnx")
 
 
 class Finding(NamedTuple):

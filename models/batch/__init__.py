@@ -1,4 +1,5 @@
-"""Models of one row, trained in a job and served from their artefact by the ONNX runtime.
+"""Trained models of one row: gradient-boosted trees and the random forest.
 
-Belongs here: serving. Does not belong here: training (`models.training`).
+Belongs here: how each is trained and written as ONNX. Does not belong here: serving
+(`models.serving`), and what all trainers share (`models.training`). No worker imports it.
 """

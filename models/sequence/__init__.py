@@ -1,5 +1,5 @@
-"""Models of a window of rows, trained in a job and served from their artefact by the ONNX runtime.
+"""Trained models of a window of rows: the LSTM.
 
-Belongs here: serving, and the window of each symbol. Does not belong here: training
-(`models.training`).
+Belongs here: how it is trained and written as ONNX, and the window of each symbol (`window`, which
+alone of this room workers import). Does not belong here: serving (`models.serving`).
 """

@@ -1,5 +1,5 @@
-"""Training jobs: from labelled bars to a verified artefact.
+"""What all trainers share: data, weights, held-out rows, calibration, ONNX graphs, the job.
 
-Belongs here: everything that needs a training library (XGBoost, ONNX writers), and how training
-data is cut. Does not belong here: anything that a worker imports.
+Belongs here: everything of training that is not of one algorithm. Does not belong here: anything
+that a worker imports.
 """

@@ -1,4 +1,4 @@
-"""Training data: feature vectors of many symbols with the label rule of the stream."""
+"""Training data: feature rows of many symbols in one canonical order, and windows of them."""
 
 import hashlib
 from dataclasses import dataclass
@@ -7,40 +7,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.errors import BadUse
-from models.contract import FEATURE_LIMIT
-from models.evaluation.accuracy import later_mid
-from models.labels.delayed import DelayedLabels
+from models.contract import usable_rows
+from models.sequence.window import DEFAULT_MAX_GAP_NS
 
-
-@dataclass(frozen=True, slots=True)
-class LabelledRows:
-    """Rows whose answer is known, sorted by time and then symbol.
-
-    Attributes
-    ----------
-    ts_ns
-        Shape (n,): bar closes.
-    x
-        Shape (n, n_features), all finite.
-    mid_now, mid_later
-        Shape (n,): mid at the bar and one horizon later, never equal.
-    y
-        Shape (n,): 1.0 where the mid is higher later, else 0.0.
-    flat
-        Rows left out because the mid was unchanged.
-    """
-
-    ts_ns: NDArray[np.int64]
-    x: NDArray[np.float64]
-    mid_now: NDArray[np.float64]
-    mid_later: NDArray[np.float64]
-    y: NDArray[np.float64]
-    flat: int
+Rows = NDArray[np.intp]
+"""Row indices, shape (n_rows,)."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
-    """Feature vectors and mids of one or more symbols, in any order of rows.
+    """Feature vectors and mids of one or more symbols.
+
+    Rows may be given in any order; here they stand by symbol name and then time, and the names in
+    alphabetical order. So the same rows are the same data, and a symbol's window is a slice.
 
     Parameters
     ----------
@@ -57,6 +36,8 @@ class TrainingData:
         Shape (n,): index into ``symbols``.
     symbols
         Names of the symbols, distinct.
+    max_gap_ns
+        Longest time between two rows of one window (> 0), in training as in serving.
 
     Raises
     ------
@@ -71,6 +52,7 @@ class TrainingData:
     feature_names: tuple[str, ...]
     symbol_codes: NDArray[np.int64]
     symbols: tuple[str, ...]
+    max_gap_ns: int = DEFAULT_MAX_GAP_NS
 
     def __post_init__(self) -> None:
         n = len(self.ts_ns)
@@ -89,45 +71,34 @@ class TrainingData:
         if not np.isfinite(self.mid).all():
             msg = "training data holds a mid that is not finite"
             raise BadUse(msg)
-        order, rank = self._canonical()
-        ts, symbol = self.ts_ns[order], rank[order]
-        if ((np.diff(ts) == 0) & (np.diff(symbol) == 0)).any():
+        if self.max_gap_ns < 1:
+            msg = f"max_gap_ns must be 1 or more, not {self.max_gap_ns}"
+            raise BadUse(msg)
+        self._put_in_order()
+        if ((np.diff(self.ts_ns) == 0) & (np.diff(self.symbol_codes) == 0)).any():
             msg = "training data holds a bar of one symbol twice"
             raise BadUse(msg)
 
-    def labelled(self, rule: DelayedLabels) -> LabelledRows:
-        """Give each row its answer, symbol by symbol, and leave out those without."""
-        order, rank = self._canonical()
-        ts, mid, x, symbol = self.ts_ns[order], self.mid[order], self.x[order], rank[order]
-        later = np.full(len(ts), np.nan)
-        for code in np.unique(symbol):
-            own = symbol == code
-            later[own] = later_mid(ts[own], mid[own], rule.horizon_ns, rule.tolerance_ns)
-        # NaN fails the comparison; the limit is the one of models.contract.usable.
-        known = ~np.isnan(later) & (np.abs(x) <= FEATURE_LIMIT).all(axis=1)
-        keep = known & (later != mid)
-        return LabelledRows(
-            ts_ns=ts[keep],
-            x=x[keep],
-            mid_now=mid[keep],
-            mid_later=later[keep],
-            y=(later[keep] > mid[keep]).astype(np.float64),
-            flat=int(known.sum() - keep.sum()),
-        )
+    def _put_in_order(self) -> None:
+        ranks = np.argsort(np.argsort(np.array(self.symbols)))
+        rank = ranks[self.symbol_codes].astype(np.int64)
+        order = np.lexsort((self.ts_ns, rank))
+        # The one moment at which the fields are set: afterwards nothing changes them.
+        object.__setattr__(self, "symbols", tuple(sorted(self.symbols)))
+        object.__setattr__(self, "symbol_codes", rank[order])
+        for name in ("ts_ns", "x", "mid"):
+            object.__setattr__(self, name, getattr(self, name)[order])
 
     def sha256(self) -> str:
-        """Hash everything that training can see, in canonical order of rows and symbols."""
-        order, rank = self._canonical()
+        """Hash everything that training can see, but for its parameters."""
         hasher = hashlib.sha256()
-        names = (self.feature_schema, *self.feature_names, *sorted(self.symbols))
-        for name in names:
+        for name in (self.feature_schema, *self.feature_names, *self.symbols):
             hasher.update(f"{len(name.encode())}:{name}".encode())
         # One bit pattern for every NaN.
-        x = np.where(np.isnan(self.x), np.nan, self.x)[order]
-        hasher.update(np.ascontiguousarray(self.ts_ns[order], dtype="<i8").tobytes())
-        hasher.update(np.ascontiguousarray(rank[order], dtype="<i8").tobytes())
-        hasher.update(np.ascontiguousarray(self.mid[order], dtype="<f8").tobytes())
-        hasher.update(np.ascontiguousarray(x, dtype="<f8").tobytes())
+        x = np.where(np.isnan(self.x), np.nan, self.x)
+        columns = ((self.ts_ns, "<i8"), (self.symbol_codes, "<i8"), (self.mid, "<f8"), (x, "<f8"))
+        for column, layout in columns:
+            hasher.update(np.ascontiguousarray(column, dtype=layout).tobytes())
         return hasher.hexdigest()
 
     def spacing_ns(self) -> float:
@@ -136,14 +107,61 @@ class TrainingData:
         Symbols at one moment share a currency and move together; dividing counts each moment once,
         the careful end of what `models.evaluation.accuracy.accuracy` needs.
         """
-        order, rank = self._canonical()
-        ts, symbol = self.ts_ns[order], rank[order]
-        codes = np.unique(symbol)
-        steps = np.concatenate([np.diff(ts[symbol == code]) for code in codes])
-        return float(np.median(steps)) / len(codes) if len(steps) else 0.0
+        steps = np.diff(self.ts_ns)[np.diff(self.symbol_codes) == 0]
+        count = len(np.unique(self.symbol_codes))
+        return float(np.median(steps)) / count if len(steps) else 0.0
 
-    def _canonical(self) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
-        """Return the order of rows by time and symbol name, and each row's rank of its name."""
-        ranks = np.argsort(np.argsort(np.array(self.symbols)))
-        rank = ranks[self.symbol_codes].astype(np.int64)
-        return np.lexsort((rank, self.ts_ns)), rank
+    def whole(self, length: int) -> NDArray[np.bool_]:
+        """Say of each row whether a model can read the window of ``length`` (>= 1) that it ends.
+
+        Returns
+        -------
+        NDArray[np.bool_]
+            Shape (n,): the rows are there without a gap, and every value is finite in float32.
+        """
+        readable = usable_rows(self.x, len(self.feature_names))
+        at = np.arange(len(self.ts_ns))
+        # The window may begin after the last row that cannot be read, as after a gap.
+        first = np.maximum.accumulate(np.where(readable, self._run_starts(), at + 1))
+        whole: NDArray[np.bool_] = at - first + 1 >= length
+        return whole
+
+    def window_index(self, rows: Rows, length: int) -> NDArray[np.intp]:
+        """Return the rows of each window, shape (len(rows), length), oldest first; -1 for none."""
+        _check_length(length)
+        index = rows[:, None] - np.arange(length - 1, -1, -1)
+        return np.where(index >= self._run_starts()[rows][:, None], index, -1)
+
+    def windows(self, rows: Rows, length: int) -> NDArray[np.float64]:
+        """Return the window that ends with each row.
+
+        Parameters
+        ----------
+        rows
+            Shape (k,): indices of rows.
+        length
+            Rows of a window (>= 1).
+
+        Returns
+        -------
+        NDArray[np.float64]
+            Shape (k, length, n_features), newest row last: consecutive rows of one symbol. Where
+            there is no such history, or a longer gap than ``max_gap_ns``, a row of NaN.
+        """
+        index = self.window_index(rows, length)
+        found = self.x[index]
+        found[index < 0] = np.nan
+        return found
+
+    def _run_starts(self) -> NDArray[np.intp]:
+        """Return for each row the first of the rows that lead to it without a gap."""
+        fresh = np.ones(len(self.ts_ns), dtype=np.bool_)
+        gap = np.diff(self.ts_ns) > self.max_gap_ns
+        fresh[1:] = gap | (np.diff(self.symbol_codes) != 0)
+        return np.maximum.accumulate(np.where(fresh, np.arange(len(self.ts_ns)), 0))
+
+
+def _check_length(length: int) -> None:
+    if length < 1:
+        msg = f"a window has 1 row or more, not {length}"
+        raise BadUse(msg)
