@@ -1,4 +1,4 @@
-"""The command line: ``aifx run | backtest | train | calibrate | doctor | kafka up``.
+"""The command line: ``aifx run | backtest | train | evaluate | models | doctor | ...``.
 
 Every mistake of a caller ends in one line on stderr and exit code 2; nothing is half done.
 """
@@ -14,6 +14,8 @@ from rich.table import Table
 from config import settings as config
 from config.settings import Settings
 from domain.errors import AifxError, BadUse
+from jobs.evaluate_cli import evaluate
+from jobs.models_cli import models_app
 
 DEFAULT_DATA = Path(".aifx")
 
@@ -26,6 +28,7 @@ app = typer.Typer(
 )
 kafka_app = typer.Typer(help="A real Apache Kafka on this machine.", no_args_is_help=True)
 app.add_typer(kafka_app, name="kafka")
+app.add_typer(models_app, name="models")
 
 Ticks = Annotated[
     Path | None, typer.Option("--ticks", help="Parquet file or folder; default: simulated ticks.")
@@ -116,14 +119,12 @@ def backtest(
     config_file: ConfigFile = None,
 ) -> None:
     """Play a feed through the same graph, fused in one process, without Kafka."""
-    import msgspec
-
     from clickhouse.migrate import connect, migrate
     from config.plan import Plan
     from domain.log import LogAddress
     from jobs import datadir, feeds
     from jobs.backtest import backtest as backtest_all
-    from jobs.models import model_for
+    from jobs.models import models_for
     from jobs.report import print_table, write_json
     from jobs.worker import store_dsn
 
@@ -139,17 +140,16 @@ def backtest(
             feed=choice.feed,
             feed_fingerprint=choice.fingerprint,
             speed=None,
-            batch_model=None,
+            deployments=(),
             settings=config.without_secrets(settings),
         )
         client = connect(store_dsn(plan, settings), settings.clickhouse.database)
         try:
             migrate(client)
-            model, notes = model_for(client, plan, choice, settings, console.print)
+            deployments, notes = models_for(client, plan, choice, settings, console.print)
         finally:
             client.close()
-        plan = msgspec.structs.replace(plan, batch_model=model)
-        report = backtest_all(choice, settings, data.resolve(), model, notes)
+        report = backtest_all(choice, settings, data.resolve(), deployments, notes)
     print_table(report, console)
     if json is not None:
         write_json(report, json)
@@ -194,6 +194,9 @@ def train(
             train_on(client, _names(runs), names, before_ns, settings, folder, Console().print)
         finally:
             client.close()
+
+
+app.command("evaluate")(evaluate)
 
 
 @app.command()

@@ -1,146 +1,91 @@
-"""Trained models on disk: content-addressed folders that prove themselves when they are loaded.
+"""Trained models as content-addressed folders that prove themselves when they are loaded.
 
 ::
 
-    models_dir/
-    ├── <artefact id>/
-    │   ├── model.onnx
-    │   └── manifest.json
-    └── promotions.jsonl      (models.registry.promotion)
+    <artefact id>/
+    ├── model.onnx
+    └── manifest.json
 
 The id is a digest of the manifest, which holds the hash of the model: nothing can change without
 the folder's name being wrong. No clock goes in, so the same data and code give the same id.
 """
 
 import hashlib
-import os
 import re
-import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import get_args
 
 import msgspec
 import numpy as np
-import onnxruntime
-from numpy.typing import NDArray
 
+from domain.deployments import Slot
 from domain.errors import BadUse, Corrupt
 from domain.ids import digest
+from models.registry.foreign import kind_of
+from models.registry.manifest import MANIFEST_VERSION, Golden, Manifest
+from models.registry.onnx_scan import scan
+from models.registry.store import ModelStore, as_store
+from models.serving import OnnxSession, golden_answers, golden_sha256
 
-MANIFEST_VERSION = 1
+__all__ = [
+    "Artefact",
+    "Golden",
+    "Manifest",
+    "Session",
+    "artefacts",
+    "load",
+    "proof",
+    "read",
+    "save",
+    "sha256",
+]
+
+Session = OnnxSession
+"""What `load` returns to ask the model with."""
+
 GOLDEN_TOLERANCE = 1e-6
 """Largest difference of a replayed golden answer. Float32 keeps seven digits, so another processor
 or runtime stays well below; another model does not."""
 
-_MODEL = "model.onnx"
-_MANIFEST = "manifest.json"
+MODEL = "model.onnx"
+MANIFEST = "manifest.json"
 _ID = re.compile(r"[0-9a-f]{32}")
+_HEAD_BYTES = 16
 
 
-class Golden(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One feature vector and the probability that the ONNX model gave for it when it was made."""
-
-    x: tuple[float, ...]
-    p: float
-
-
-class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What an artefact is, and what it was made of.
-
-    Attributes
-    ----------
-    kind
-        Algorithm: ``xgboost``.
-    feature_schema, feature_names
-        Schema and names of the vector, in order.
-    horizon_ns
-        How far ahead the answer looks.
-    data_first_ns, data_last_ns
-        Closes of the first and the last bar that training has read; labels lie within.
-    data_sha256, rows
-        Hash of the training data in canonical order; labelled rows of the final fit.
-    code_version
-        Digest of the training code, and versions of the libraries that computed.
-    params, metrics
-        All parameters of training; walk-forward results.
-    golden
-        Answers that the model must give again when it is loaded.
-    model_sha256
-        Hash of ``model.onnx``.
-    """
-
-    kind: str
-    feature_schema: str
-    feature_names: tuple[str, ...]
-    horizon_ns: int
-    data_first_ns: int
-    data_last_ns: int
-    data_sha256: str
-    rows: int
-    code_version: str
-    params: dict[str, Any]
-    metrics: dict[str, Any]
-    golden: tuple[Golden, ...]
-    model_sha256: str
-    v: int = MANIFEST_VERSION
+class _Version(msgspec.Struct):
+    v: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Artefact:
-    """An artefact that is on disk: its id, its folder, its manifest."""
+    """An artefact that is in a store.
 
-    artefact_id: str
-    path: Path
-    manifest: Manifest
-
-
-class Session:
-    """An ONNX model: input (1 or any, n) float32, last output (rows, 2) probabilities.
-
-    One thread, since the unit of scale is the process, and a second thread costs more than a row.
-
-    Raises
-    ------
-    Corrupt
-        If the bytes are no such model.
+    Attributes
+    ----------
+    artefact_id
+        32 hexadecimal digits.
+    url
+        Address of the store.
+    manifest
+        What it says of itself.
     """
 
-    def __init__(self, model: bytes) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 4  # fatal only: the one line below says what is wrong
-        try:
-            self._session = onnxruntime.InferenceSession(
-                model, options, providers=["CPUExecutionProvider"]
-            )
-            (entry,) = self._session.get_inputs()
-            self.n_features = int(entry.shape[1])
-            # A graph whose first dimension is free takes a whole batch.
-            self._one_row = entry.shape[0] == 1
-            self._input = entry.name
-            self._outputs = [self._session.get_outputs()[-1].name]
-            self.probability(np.zeros(self.n_features))
-        except Exception as error:  # the runtime's own errors have no common root
-            msg = f"{_MODEL} is no model of one row: {str(error).splitlines()[0]}"
-            raise Corrupt(msg) from error
+    artefact_id: str
+    url: str
+    manifest: Manifest
 
-    def probability(self, x: NDArray[np.float64]) -> float:
-        """Return the probability of class 1 for a vector of shape (n_features,)."""
-        return float(self.probabilities(x.reshape(1, -1))[0])
+    @property
+    def path(self) -> Path:
+        """Its folder, where the store is one."""
+        return Path(self.url) / self.artefact_id
 
-    def probabilities(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the probability of class 1 for each row of an array of shape (n, n_features)."""
-        rows = x.astype(np.float32)
-        if self._one_row:
-            answers = [self._session.run(self._outputs, {self._input: r[None]})[0] for r in rows]
-            found = np.concatenate(answers) if answers else np.empty((0, 2), dtype=np.float32)
-        else:
-            found = self._session.run(self._outputs, {self._input: rows})[0]
-        columns: NDArray[np.float64] = found[:, 1].astype(np.float64)
-        return columns
+
+def artefacts(where: Path | ModelStore) -> list[str]:
+    """Return the ids of all artefacts of a store, sorted; whether they are whole, loading says."""
+    store = as_store(where)
+    return [name for name in store.folders() if is_id(name)]
 
 
 def sha256(raw: bytes) -> str:
@@ -148,108 +93,211 @@ def sha256(raw: bytes) -> str:
     return hashlib.sha256(raw).hexdigest()
 
 
-def save(models_dir: Path, manifest: Manifest, model: bytes) -> Artefact:
+def is_id(text: str) -> bool:
+    """Say whether a text has the form of an artefact's id."""
+    return _ID.fullmatch(text) is not None
+
+
+def save(where: Path | ModelStore, manifest: Manifest, model: bytes) -> Artefact:
     """Write an artefact whole or not at all; one that is already there is left as it is.
+
+    Parameters
+    ----------
+    where
+        Folder of all artefacts, made where it is missing, or a store.
 
     Raises
     ------
     BadUse
         If the manifest does not hold the hash of ``model``.
+    Corrupt
+        If ``model`` reaches beyond itself (see `models.registry.onnx_scan`), or the store holds
+        something else under this id.
     """
+    store = as_store(where)
     if manifest.model_sha256 != sha256(model):
         msg = "the manifest holds another hash than that of the model"
         raise BadUse(msg)
+    _require_onnx(model)
     raw = msgspec.json.format(msgspec.json.encode(manifest, order="sorted"), indent=1)
     artefact_id = _id_of(raw)
-    path = models_dir / artefact_id
-    models_dir.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=models_dir))
-    try:
-        for name, content in ((_MODEL, model), (_MANIFEST, raw)):
-            with (partial / name).open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-        partial.chmod(0o755)  # mkdtemp makes a folder that only this user could read
-        try:
-            partial.rename(path)
-        except OSError:
-            # The name is the content, so a folder of that name is this artefact; if not, say so.
-            if not path.is_dir():
-                raise
-            _read(models_dir, artefact_id)
-        sync_folder(models_dir)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    return Artefact(artefact_id, path, manifest)
+    # The name is the content, so a folder of that name is this artefact; if not, `read` says so.
+    # In a bucket a crash may have left the model alone: then the manifest completes it.
+    if not store.write_folder(artefact_id, {MODEL: model, MANIFEST: raw}):
+        read(store, artefact_id)
+    return Artefact(artefact_id, store.url, manifest)
 
 
-def load(models_dir: Path, artefact_id: str) -> tuple[Artefact, Session]:
+def load(
+    where: Path | ModelStore, artefact_id: str, feature_schema: str | None = None
+) -> tuple[Artefact, Session]:
     """Load an artefact after it has proved itself: every hash, and every golden answer.
+
+    Parameters
+    ----------
+    where
+        Folder of all artefacts, or a store.
+    feature_schema
+        Schema that the caller computes; None takes any.
+
+    Raises
+    ------
+    BadUse
+        If there is no artefact of that id, or it reads another schema.
+    Corrupt
+        If a hash or an answer differs, a file is missing, unreadable, foreign or a pickle, or the
+        model reaches beyond its file.
+    """
+    artefact, model = read(where, artefact_id)
+    manifest = artefact.manifest
+    if feature_schema is not None and manifest.feature_schema != feature_schema:
+        msg = (
+            f"artefact {artefact_id} reads feature schema {manifest.feature_schema}, this version "
+            f"computes {feature_schema}: train a new one with aifx train"
+        )
+        raise BadUse(msg)
+    session = Session(model)
+    values = manifest.window * len(manifest.feature_names)
+    if session.n_values != values:
+        msg = (
+            f"artefact {artefact_id}: the model takes {session.n_values} values, the manifest "
+            f"names {manifest.window} rows of {len(manifest.feature_names)}"
+        )
+        raise Corrupt(msg)
+    _require_golden(artefact, session)
+    return artefact, session
+
+
+def proof(where: Path | ModelStore, artefact_id: str) -> str:
+    """Return the hash of the answers that a loaded artefact gives to its golden vectors.
+
+    Raises
+    ------
+    BadUse, Corrupt
+        As `load`.
+    """
+    artefact, session = load(where, artefact_id)
+    return golden_sha256(artefact.manifest, session)
+
+
+def read(where: Path | ModelStore, artefact_id: str) -> tuple[Artefact, bytes]:
+    """Read an artefact whose hashes are right and whose folder holds nothing else; ask it nothing.
+
+    Raises
+    ------
+    BadUse, Corrupt
+        As `load`, but for the golden answers.
+    """
+    store = as_store(where)
+    manifest_raw, model = files_of(store, artefact_id)
+    manifest = _manifest(artefact_id, manifest_raw)
+    if sha256(model) != manifest.model_sha256:
+        msg = f"artefact {artefact_id}: {MODEL} was changed, it does not hash to the manifest's"
+        raise Corrupt(msg)
+    _require_onnx(model)
+    return Artefact(artefact_id, store.url, manifest), model
+
+
+def files_of(store: ModelStore, artefact_id: str) -> tuple[bytes, bytes]:
+    """Return the manifest, which hashes to the id, and the model; refuse every other file.
 
     Raises
     ------
     BadUse
         If there is no artefact of that id.
     Corrupt
-        If a hash or an answer differs, or a file is missing or unreadable.
+        If a file is missing, changed, foreign or a pickle.
     """
-    artefact, model = _read(models_dir, artefact_id)
-    session = Session(model)
-    if session.n_features != len(artefact.manifest.feature_names):
+    # The pattern also keeps an id such as ../../etc from leaving the store.
+    names = store.names(artefact_id) if is_id(artefact_id) else []
+    for name in names:
+        if name in {MODEL, MANIFEST}:
+            continue
+        # A name that the store would not read is foreign by its name.
+        kind = kind_of(name, _head(store, f"{artefact_id}/{name}"))
+        what = "is not part of an artefact" if kind is None else f"is {kind}"
+        msg = f"artefact {artefact_id}: {name!r} {what}: it is not loaded"
+        raise Corrupt(msg)
+    if not names:
+        msg = f"there is no artefact {artefact_id!r} in {store.url}"
+        raise BadUse(msg)
+    found = [store.read(f"{artefact_id}/{name}") for name in (MANIFEST, MODEL)]
+    manifest_raw, model = found
+    if manifest_raw is None or model is None:
+        missing = MANIFEST if manifest_raw is None else MODEL
+        msg = f"artefact {artefact_id}: {missing} is missing"
+        raise Corrupt(msg)
+    kind = kind_of(MODEL, model[:_HEAD_BYTES])
+    if kind is not None:
+        msg = f"artefact {artefact_id}: {MODEL} is {kind}: it is not loaded"
+        raise Corrupt(msg)
+    if _id_of(manifest_raw) != artefact_id:
+        msg = f"artefact {artefact_id}: {MANIFEST} was changed, it does not hash to the id"
+        raise Corrupt(msg)
+    return manifest_raw, model
+
+
+def _head(store: ModelStore, name: str) -> bytes:
+    try:
+        return (store.read(name) or b"")[:_HEAD_BYTES]
+    except BadUse:
+        return b""
+
+
+def _manifest(artefact_id: str, raw: bytes) -> Manifest:
+    try:
+        version = msgspec.json.decode(raw, type=_Version).v
+        if version != MANIFEST_VERSION:
+            msg = (
+                f"artefact {artefact_id}: manifest version {version}, this code reads version "
+                f"{MANIFEST_VERSION}: train a new one with aifx train"
+            )
+            raise Corrupt(msg)
+        manifest = msgspec.json.decode(raw, type=Manifest)
+    except msgspec.MsgspecError as error:
+        msg = f"artefact {artefact_id}: {MANIFEST} cannot be read: {error}"
+        raise Corrupt(msg) from error
+    if (
+        manifest.window < 1
+        or not manifest.feature_names
+        or manifest.horizon_ns <= 0
+        or manifest.kind not in get_args(Slot)
+    ):
         msg = (
-            f"artefact {artefact_id}: the model takes {session.n_features} features, "
-            f"the manifest names {len(artefact.manifest.feature_names)}"
+            f"artefact {artefact_id}: {MANIFEST} makes no sense: window {manifest.window}, "
+            f"{len(manifest.feature_names)} features, horizon {manifest.horizon_ns} ns"
         )
         raise Corrupt(msg)
-    if not artefact.manifest.golden:
+    return manifest
+
+
+def _require_onnx(model: bytes) -> None:
+    kind = kind_of(MODEL, model[:_HEAD_BYTES])
+    if kind is not None:
+        msg = f"{MODEL} is {kind}: only ONNX is kept"
+        raise Corrupt(msg)
+    scan(model)
+
+
+def _require_golden(artefact: Artefact, session: Session) -> None:
+    manifest, artefact_id = artefact.manifest, artefact.artefact_id
+    if not manifest.golden:
         msg = f"artefact {artefact_id}: it has no golden answers to prove itself with"
         raise Corrupt(msg)
-    for number, golden in enumerate(artefact.manifest.golden):
-        p = session.probability(np.array(golden.x, dtype=np.float64))
+    for number, golden in enumerate(manifest.golden):
+        if len(golden.x) != session.n_values or not np.isfinite(golden.x).all():
+            msg = (
+                f"artefact {artefact_id}: golden input {number} is not {session.n_values} finite "
+                "values"
+            )
+            raise Corrupt(msg)
+    answers = golden_answers(manifest, session)
+    for number, (golden, p) in enumerate(zip(manifest.golden, answers.tolist(), strict=True)):
         # Written so that NaN fails as well.
         if not abs(p - golden.p) <= GOLDEN_TOLERANCE:
             msg = f"artefact {artefact_id}: golden answer {number} is {p:.9f}, was {golden.p:.9f}"
             raise Corrupt(msg)
-    return artefact, session
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the entries of a folder durable: a rename or a new file is lost with the power else."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _id_of(manifest: bytes) -> str:
     return digest("artefact", sha256(manifest))
-
-
-def _read(models_dir: Path, artefact_id: str) -> tuple[Artefact, bytes]:
-    path = models_dir / artefact_id
-    # The pattern also keeps an id such as ../../etc from leaving the folder.
-    if not _ID.fullmatch(artefact_id) or not path.is_dir():
-        msg = f"there is no artefact {artefact_id!r} in {models_dir}"
-        raise BadUse(msg)
-    try:
-        raw, model = (path / _MANIFEST).read_bytes(), (path / _MODEL).read_bytes()
-    except OSError as error:
-        msg = f"artefact {artefact_id}: {error}"
-        raise Corrupt(msg) from error
-    if _id_of(raw) != artefact_id:
-        msg = f"artefact {artefact_id}: {_MANIFEST} was changed, it does not hash to the id"
-        raise Corrupt(msg)
-    try:
-        manifest = msgspec.json.decode(raw, type=Manifest)
-    except msgspec.MsgspecError as error:
-        msg = f"artefact {artefact_id}: {_MANIFEST} cannot be read: {error}"
-        raise Corrupt(msg) from error
-    if manifest.v != MANIFEST_VERSION:
-        msg = f"artefact {artefact_id}: manifest version {manifest.v}, not {MANIFEST_VERSION}"
-        raise Corrupt(msg)
-    if sha256(model) != manifest.model_sha256:
-        msg = f"artefact {artefact_id}: {_MODEL} was changed, it does not hash to the manifest's"
-        raise Corrupt(msg)
-    return Artefact(artefact_id, path, manifest), model

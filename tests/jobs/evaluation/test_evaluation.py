@@ -16,9 +16,9 @@ from jobs.evaluation.run import EvaluationConfig, evaluate, write
 from jobs.evaluation.selection import SelectionConfig
 from jobs.evaluation.tape import TapeConfig, make_tape
 from models.ensemble import EnsembleConfig
-from models.training.forest_trainer import ForestLearner, ForestParams
-from models.training.lstm_trainer import LstmLearner, LstmParams
-from models.training.xgboost_trainer import XgboostLearner, XgboostParams
+from models.batch.forest_trainer import ForestLearner, ForestParams
+from models.sequence.lstm_trainer import LstmLearner, LstmParams
+from models.batch.xgboost_trainer import XgboostLearner, XgboostParams
 from sources.recorded_bars import RecordedBars
 
 HOUR_NS = 3_600_000_000_000
