@@ -22,6 +22,7 @@ from domain.errors import BadUse
 from domain.ids import digest
 from models.contract import Features, State, reading, usable
 from models.online import river_state
+from models.online.river_import import lean_river
 from models.online.river_model import adwin
 
 STATE_VERSION = 1
@@ -285,7 +286,8 @@ class _Series:
 
     def _afresh(self) -> None:
         # River takes seconds to import, and only who runs the detectors needs it.
-        from river import drift
+        with lean_river():
+            from river import drift
 
         self._reference: list[float] = []
         self._adwin: Any = adwin(self._config.adwin_delta, ADWIN_CLOCK)

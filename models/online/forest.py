@@ -19,6 +19,7 @@ from domain.errors import BadUse
 from domain.ids import digest
 from models.contract import State
 from models.labels.delayed import DelayedLabels
+from models.online.river_import import lean_river
 from models.online.river_model import RiverModel, adwin, check_names
 from models.online.tree import LEAF_ANSWERS, MAX_DEPTH, NEVER, LeafAnswer
 
@@ -144,7 +145,8 @@ class OnlineForest:
             If the snapshot has an unknown version, belongs to another config or is not whole.
         """
         # River takes seconds to import, and only who runs the model needs it, not who names it.
-        from river import forest
+        with lean_river():
+            from river import forest
 
         classifier = forest.ARFClassifier(
             n_models=self.trees,

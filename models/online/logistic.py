@@ -15,6 +15,7 @@ from domain.errors import BadUse
 from domain.ids import digest
 from models.contract import Features, Role, State, reading, usable
 from models.labels.delayed import DelayedLabels
+from models.online.river_import import lean_river
 
 STATE_VERSION = 1
 
@@ -109,7 +110,8 @@ class OnlineLogisticModel:
 
     def __init__(self, config: OnlineLogistic) -> None:
         # River takes seconds to import, and only who runs the model needs it, not who names it.
-        from river import linear_model, optim, preprocessing
+        with lean_river():
+            from river import linear_model, optim, preprocessing
 
         self._names = config.feature_names
         self._min_labels = config.min_labels
@@ -169,7 +171,8 @@ class OnlineLogisticModel:
             # River lets weights be read but not set. Their order is that of the features, as after
             # learning: the sum of a dot product depends on it in the last bit.
             weights = dict(zip(self._names, state["weights"], strict=True))
-            from river import utils
+            with lean_river():
+                from river import utils
 
             regression._weights = utils.VectorDict(weights)
             regression.intercept = state["intercept"]

@@ -10,10 +10,13 @@ This module imports River; import it where a model is built.
 
 from typing import Any
 
-from river.tree import HoeffdingAdaptiveTreeClassifier
-from river.tree.nodes.hatc_nodes import AdaLeafClassifier
-from river.tree.nodes.htc_nodes import LeafNaiveBayesAdaptive
-from river.tree.nodes.leaf import HTLeaf
+from models.online.river_import import lean_river
+
+with lean_river():
+    from river.tree import HoeffdingAdaptiveTreeClassifier
+    from river.tree.nodes.hatc_nodes import AdaLeafClassifier
+    from river.tree.nodes.htc_nodes import LeafNaiveBayesAdaptive
+    from river.tree.nodes.leaf import HTLeaf
 
 
 class _WithoutBayes(LeafNaiveBayesAdaptive):

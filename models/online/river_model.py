@@ -6,6 +6,7 @@ from domain.errors import BadUse
 from models.contract import Features, Role, State, reading, usable
 from models.labels.delayed import DelayedLabels
 from models.online import river_state
+from models.online.river_import import lean_river
 
 STATE_VERSION = 1
 
@@ -58,7 +59,8 @@ def adwin(delta: float, clock: int = 32) -> Any:
         Values between two looks at its cuts (> 0).
     """
     # River takes seconds to import, and only who runs a model needs it, not who names it.
-    from river import drift
+    with lean_river():
+        from river import drift
 
     return drift.ADWIN(delta=delta, clock=clock)  # type: ignore[no-untyped-call]  # River's gap
 

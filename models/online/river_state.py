@@ -43,6 +43,7 @@ from typing import Any
 
 from domain.errors import BadUse, Corrupt
 from models.contract import State
+from models.online.river_import import lean_river
 
 STATE_VERSION = 1
 
@@ -272,12 +273,14 @@ _RANDOM = "random.Random"
 def _class(path: str) -> Any:
     # Only ever called with names that stand in this file.
     module, _, name = path.rpartition(".")
-    return getattr(importlib.import_module(module), name)
+    with lean_river():
+        return getattr(importlib.import_module(module), name)
 
 
 @cache
 def _river_version() -> str:
-    return str(importlib.import_module("river").__version__)
+    with lean_river():
+        return str(importlib.import_module("river").__version__)
 
 
 def _factory_name(factory: Any) -> str:

@@ -23,6 +23,7 @@ from domain.errors import BadUse
 from domain.ids import digest
 from models.contract import State
 from models.labels.delayed import DelayedLabels
+from models.online.river_import import lean_river
 from models.online.river_model import RiverModel, adwin, check_names
 
 ALGORITHM = "hoeffding-adaptive-tree-1"
@@ -145,7 +146,8 @@ class OnlineTree:
             If the snapshot has an unknown version, belongs to another config or is not whole.
         """
         # River takes seconds to import, and only who runs the model needs it, not who names it.
-        from river.tree import HoeffdingAdaptiveTreeClassifier
+        with lean_river():
+            from river.tree import HoeffdingAdaptiveTreeClassifier
 
         from models.online.river_leaves import CountingTree
 
