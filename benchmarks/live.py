@@ -114,7 +114,7 @@ def new_run(bootstrap: str, symbols: tuple[str, ...], folder: Path, **sections: 
         feed=RecordedPlan(symbols, ""),
         feed_fingerprint="",
         speed=None,
-        batch_model=None,
+        deployments=(),
         settings=without_secrets(settings_of(dict(sections))),
     )
     plans.save(plan)

@@ -1,7 +1,7 @@
 """``replay``: recorded ticks, Parquet to fills, fused in one process on one core.
 
 Everything is in: reading, quality rules, bars, features, models, signals, risk, the paper broker
-and its ledger in memory. The batch model (ONNX) is trained on the first days before the clock
+and its ledger in memory. The trained models (ONNX) are made on the first days before the clock
 starts. Compared: the same with the online model learning on the stream beside it.
 """
 
@@ -21,6 +21,7 @@ from config.plan import Plan
 from config.settings import Settings, settings_of, without_secrets
 from dataflows.context import Context, decision_config, models_dir, paper_config
 from dataflows.fused import Takers, build_backtest
+from domain.deployments import ModelSwitch, Stage
 from domain.log import LogAddress
 from domain.ticks import Kind
 from features.quality import Judged
@@ -44,13 +45,13 @@ def measure() -> Measured:
     """Return ticks per second without the online model, and with it."""
     with tempfile.TemporaryDirectory(prefix="aifx-bench-") as folder:
         data = Path(folder)
-        model = _trained(data)
+        deployments = _trained(data)
         alone: list[float] = []
         learning: list[float] = []
         choice = feeds.choose(recorded_folder(), [], None, None, 0, training_days=1)
         with one_core():
             for run in range(RUNS + 1):
-                rates = [_rate(data, choice, model, online) for online in (0.0, 0.5)]
+                rates = [_rate(data, choice, deployments, online) for online in (0.0, 1.0)]
                 print(f"  round {run}: {rates[0]:,.0f} and {rates[1]:,.0f} ticks/s", flush=True)
                 if run:
                     alone.append(rates[0])
@@ -76,7 +77,12 @@ def one_core() -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
-def _plan(data: Path, settings: Settings, choice: feeds.FeedChoice, model: str | None) -> Plan:
+def _plan(
+    data: Path,
+    settings: Settings,
+    choice: feeds.FeedChoice,
+    deployments: tuple[ModelSwitch, ...] = (),
+) -> Plan:
     return Plan(
         run="bench",
         data_dir=str(data),
@@ -85,29 +91,37 @@ def _plan(data: Path, settings: Settings, choice: feeds.FeedChoice, model: str |
         feed=choice.feed,
         feed_fingerprint=choice.fingerprint,
         speed=None,
-        batch_model=model,
+        deployments=deployments,
         settings=without_secrets(settings),
     )
 
 
-def _trained(data: Path) -> str:
-    """Train the batch model on the first days."""
+def _trained(data: Path) -> tuple[ModelSwitch, ...]:
+    """Train on the first days; what comes of it is champion from the start."""
     settings = settings_of({})
     choice = feeds.choose(recorded_folder(), [], None, TRAIN_UNTIL, 0, training_days=1)
-    plan = history_plan(_plan(data, settings, choice, None))
+    plan = history_plan(_plan(data, settings, choice))
     client = connect(f"chdb://{data / 'clickhouse'}", "aifx")
     try:
         migrate(client)
         load_history(client, plan, settings, print)
         folder = models_dir(str(data), simulated=False)
         symbols = choice.feed.symbols
-        artefact = train(client, [plan.run], symbols, 2**62, settings, folder, print)
+        made = train(client, [plan.run], symbols, 2**62, settings, folder, print)
     finally:
         client.close()
-    return artefact.artefact_id
+    artefacts = made if isinstance(made, (list, tuple)) else [made]
+    return tuple(
+        ModelSwitch(one.manifest.kind, one.artefact_id, Stage.CHAMPION, 0) for one in artefacts
+    )
 
 
-def _rate(data: Path, choice: feeds.FeedChoice, model: str, online_weight: float) -> float:
+def _rate(
+    data: Path,
+    choice: feeds.FeedChoice,
+    deployments: tuple[ModelSwitch, ...],
+    online_weight: float,
+) -> float:
     settings = settings_of({"models": {"online_weight": online_weight}})
     counts = {"ticks": 0, "bars": 0, "signals": 0, "events": 0}
 
@@ -124,7 +138,7 @@ def _rate(data: Path, choice: feeds.FeedChoice, model: str, online_weight: float
     def happened(_item: Happened) -> None:
         counts["events"] += 1
 
-    plan = _plan(data, settings, choice, model)
+    plan = _plan(data, settings, choice, deployments)
     ledger = Ledger.open(None)
     broker = paper_config(settings).open(None)
     started = time.perf_counter()

@@ -7,7 +7,8 @@ import numpy as np
 from clickhouse_connect.driver.client import Client
 from numpy.typing import NDArray
 
-from clickhouse.results import arrow
+from clickhouse.results import arrow, rows
+from domain.deployments import ModelEvent, Slot
 from domain.errors import BadUse
 
 
@@ -24,12 +25,45 @@ class TrainingData(NamedTuple):
         One row per vector, float64, columns in the order of the schema.
     mid
         Mid price at the close of the bar: what labels are measured from.
+    spread_pips
+        Mean spread of the bar in pips.
     """
 
     ts_ns: NDArray[np.int64]
     symbol: NDArray[Any]
     x: NDArray[np.float64]
     mid: NDArray[np.float64]
+    spread_pips: NDArray[np.float64]
+
+
+class Mids(NamedTuple):
+    """Mids at the closes of the 1 m bars, by symbol, then time.
+
+    Attributes
+    ----------
+    ts_ns, symbol, mid
+        Close in nanoseconds, canonical symbol, mid then.
+    """
+
+    ts_ns: NDArray[np.int64]
+    symbol: NDArray[Any]
+    mid: NDArray[np.float64]
+
+
+class SignalVotes(NamedTuple):
+    """What one model said where the ensemble had enough edge for a signal, by symbol, then time.
+
+    Attributes
+    ----------
+    ts_ns, symbol
+        Decision boundary in nanoseconds, canonical symbol.
+    p_up
+        The model's own probability of a higher mid; never NaN.
+    """
+
+    ts_ns: NDArray[np.int64]
+    symbol: NDArray[Any]
+    p_up: NDArray[np.float64]
 
 
 class PredictionPairs(NamedTuple):
@@ -110,8 +144,8 @@ def training_data(
     """
     found = arrow(
         client,
-        "SELECT toUnixTimestamp64Nano(ts_event) AS ts_ns, symbol, values, mid_close AS mid "
-        "FROM features FINAL "
+        "SELECT toUnixTimestamp64Nano(ts_event) AS ts_ns, symbol, values, mid_close AS mid, "
+        "spread_mean_pips AS spread_pips FROM features FINAL "
         "WHERE run IN {runs:Array(String)} AND symbol IN {symbols:Array(String)} "
         "AND ts_event < fromUnixTimestamp64Nano({before:Int64}, 'UTC') "
         "AND schema = {schema:String} AND ready "
@@ -133,5 +167,109 @@ def training_data(
         ts_ns=found["ts_ns"].to_numpy(),
         symbol=found["symbol"].to_numpy(),
         x=flat.reshape(found.num_rows, width),
+        mid=found["mid"].to_numpy(),
+        spread_pips=found["spread_pips"].to_numpy(),
+    )
+
+
+def newest_features_ns(client: Client, runs: Sequence[str], schema: str) -> int | None:
+    """Return the event time of the newest features of a schema in some runs; None without any."""
+    found = rows(
+        client,
+        "SELECT toUnixTimestamp64Nano(max(ts_event)), count() FROM features "
+        "WHERE run IN {runs:Array(String)} AND schema = {schema:String}",
+        runs=list(runs),
+        schema=schema,
+    )
+    newest_ns, count = found[0]
+    return int(newest_ns) if count else None
+
+
+def drift_events(
+    client: Client, runs: Sequence[str], since_ns: int, until_ns: int
+) -> list[ModelEvent]:
+    """Return the drift that some runs have told of in ``(since_ns, until_ns]``, by time.
+
+    What two runs tell of the same symbol and moment counts once.
+    """
+    found = rows(
+        client,
+        "SELECT DISTINCT symbol, toUnixTimestamp64Nano(ts_event) AS ts_ns, slot, reason "
+        "FROM model_events FINAL WHERE run IN {runs:Array(String)} AND kind = 'drift' "
+        "AND ts_event > fromUnixTimestamp64Nano({since:Int64}, 'UTC') "
+        "AND ts_event <= fromUnixTimestamp64Nano({until:Int64}, 'UTC') "
+        "ORDER BY ts_ns, symbol, slot, reason",
+        runs=list(runs),
+        since=since_ns,
+        until=until_ns,
+    )
+    return [
+        ModelEvent(symbol, ts_ns, "drift", slot, "", "", "", reason)
+        for symbol, ts_ns, slot, reason in found
+    ]
+
+
+def signal_votes(
+    client: Client, runs: Sequence[str], slot: Slot, artefact_id: str, since_ns: int, until_ns: int
+) -> SignalVotes:
+    """Return the votes of an artefact where the ensemble's edge was enough for a signal.
+
+    Whether a position followed does not matter: a closed gate or a lack of agreement does not make
+    a vote right or wrong.
+
+    Parameters
+    ----------
+    runs
+        Where two of them hold the same boundary of a symbol, the first one named gives it.
+    slot, artefact_id
+        Who voted.
+    since_ns, until_ns
+        Event times in ``[since_ns, until_ns]``.
+    """
+    found = arrow(
+        client,
+        "SELECT toUnixTimestamp64Nano(ts_event) AS ts_ns, symbol, "
+        "vote_p_up[indexOf(vote_role, {slot:String})] AS vote FROM signals FINAL "
+        "WHERE run IN {runs:Array(String)} AND actionable "
+        "AND ts_event >= fromUnixTimestamp64Nano({since:Int64}, 'UTC') "
+        "AND ts_event <= fromUnixTimestamp64Nano({until:Int64}, 'UTC') "
+        "AND abs(assumeNotNull(p_up) - 0.5) >= threshold AND has(vote_role, {slot:String}) "
+        "AND vote_model_id[indexOf(vote_role, {slot:String})] = {artefact:String} "
+        "AND NOT isNaN(vote_p_up[indexOf(vote_role, {slot:String})]) "
+        "ORDER BY symbol, ts_event, indexOf({runs:Array(String)}, run) "
+        "LIMIT 1 BY symbol, ts_event",
+        runs=list(runs),
+        slot=slot,
+        artefact=artefact_id,
+        since=since_ns,
+        until=until_ns,
+    )
+    return SignalVotes(
+        ts_ns=found["ts_ns"].to_numpy(),
+        symbol=found["symbol"].to_numpy(),
+        p_up=found["vote"].to_numpy().astype(np.float64),
+    )
+
+
+def minute_mids(client: Client, runs: Sequence[str], since_ns: int, until_ns: int) -> Mids:
+    """Return the mids at the closes of the 1 m bars in ``[since_ns, until_ns]``.
+
+    Where two runs hold the same bar of a symbol, the first one named gives it.
+    """
+    found = arrow(
+        client,
+        "SELECT toUnixTimestamp64Nano(ts_event) AS ts_ns, symbol, mid_close AS mid "
+        "FROM bars FINAL WHERE run IN {runs:Array(String)} AND timeframe = '1m' "
+        "AND ts_event >= fromUnixTimestamp64Nano({since:Int64}, 'UTC') "
+        "AND ts_event <= fromUnixTimestamp64Nano({until:Int64}, 'UTC') "
+        "ORDER BY symbol, ts_event, indexOf({runs:Array(String)}, run) "
+        "LIMIT 1 BY symbol, ts_event",
+        runs=list(runs),
+        since=since_ns,
+        until=until_ns,
+    )
+    return Mids(
+        ts_ns=found["ts_ns"].to_numpy(),
+        symbol=found["symbol"].to_numpy(),
         mid=found["mid"].to_numpy(),
     )

@@ -7,12 +7,20 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
 from clickhouse.tables import TABLES
 from domain.bars import order_of
-from domain.canonical import BAR_LAYOUT, SIGNAL_LAYOUT, bars_sha256, signals_sha256
+from domain.canonical import (
+    BAR_LAYOUT,
+    SIGNAL_LAYOUT,
+    VOTE_COLUMNS,
+    bars_sha256,
+    signals_sha256,
+    votes_text,
+)
 
 ACCOUNT_TOTAL = "*"
 """Symbol of the position that sums up its account."""
@@ -110,7 +118,11 @@ def sha256_bars(client: Client, run: str) -> str:
 
 def sha256_signals(client: Client, run: str) -> str:
     """Return the digest of a run's signals in their canonical form (`domain.canonical`)."""
-    return signals_sha256(_columns(client, "signals", run, SIGNAL_LAYOUT))
+    plain = [name for name in SIGNAL_LAYOUT if name != "votes"]
+    columns = _columns(client, "signals", run, [*plain, *VOTE_COLUMNS])
+    votes = zip(*(columns.pop(name) for name in VOTE_COLUMNS), strict=True)
+    columns["votes"] = np.array([votes_text(*each) for each in votes], dtype=object)
+    return signals_sha256(columns)
 
 
 def arrow(client: Client, query: str, **parameters: Any) -> pa.Table:
@@ -118,7 +130,7 @@ def arrow(client: Client, query: str, **parameters: Any) -> pa.Table:
     return client.query_arrow(query, parameters=parameters)
 
 
-def _columns(client: Client, table: str, run: str, layout: dict[str, str]) -> dict[str, Any]:
+def _columns(client: Client, table: str, run: str, layout: Iterable[str]) -> dict[str, Any]:
     # The order is the canonical form's business, so the server need not sort.
     names = ", ".join(
         f"toUnixTimestamp64Nano({name.removesuffix('_ns')}) AS {name}"
@@ -127,4 +139,4 @@ def _columns(client: Client, table: str, run: str, layout: dict[str, str]) -> di
         for name in layout
     )
     found = arrow(client, f"SELECT {names} FROM {table} FINAL WHERE run = {{run:String}}", run=run)  # noqa: S608 - names of our own
-    return {name: found[name].to_numpy() for name in layout}
+    return {name: found[name].to_numpy() for name in found.column_names}

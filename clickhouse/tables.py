@@ -4,8 +4,9 @@ from domain.topics import Topic
 
 TABLE_OF: dict[Topic, str] = {
     topic: topic.value.replace(".", "_").replace("-", "_") for topic in Topic
-}
-"""Table of each topic: its name with ``.`` and ``-`` as ``_``."""
+} | {Topic.MODELS: "model_events"}
+"""Table of each topic: its name with ``.`` and ``-`` as ``_``. What became of the models is kept as
+``model_events``: ``models`` would promise the models themselves."""
 
 TABLES: tuple[str, ...] = tuple(sorted(TABLE_OF.values()))
 """Tables that hold records, in the order of their names. ``runs`` is none of them."""

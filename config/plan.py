@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from domain.deployments import ModelSwitch
 from domain.errors import Corrupt
 from domain.log import LogAddress
 from domain.topics import Topic
@@ -23,6 +24,7 @@ READS: dict[str, tuple[Topic, ...]] = {
         Topic.FEATURES,
         Topic.PREDICTIONS,
         Topic.SIGNALS,
+        Topic.MODELS,
         Topic.ORDERS,
         Topic.EXECUTIONS,
         Topic.POSITIONS,
@@ -41,6 +43,7 @@ WRITES: dict[str, tuple[Topic, ...]] = {
         Topic.FEATURES,
         Topic.PREDICTIONS,
         Topic.SIGNALS,
+        Topic.MODELS,
     ),
     "execution": (Topic.ORDERS, Topic.EXECUTIONS, Topic.POSITIONS),
     "archive": (),
@@ -127,8 +130,8 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         What it plays, and the identity of these ticks.
     speed
         Event seconds per wall second; None for as fast as the readers follow.
-    batch_model
-        Id of the promoted artefact, or None: the online model alone.
+    deployments
+        Which artefacts are in which slots when it begins; empty: only models that need no training.
     settings
         The settings tree, without secrets.
     embedded
@@ -144,12 +147,12 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     feed: AnyFeed
     feed_fingerprint: str
     speed: float | None
-    batch_model: str | None
+    deployments: tuple[ModelSwitch, ...]
     settings: dict[str, dict[str, object]]
     embedded: bool = False
     store: str = ""
     state: Literal["running", "stopped", "finished", "lost"] = "running"
-    v: int = 1
+    v: int = 2
 
     def group(self, worker: str) -> str:
         """Return the consumer group of a worker."""

@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -28,6 +28,7 @@ from pydantic_settings import (
 )
 
 from domain.bars import DEFAULT_TIMEFRAMES, order_of
+from domain.deployments import Slot
 from domain.errors import BadUse
 
 ENV_PREFIX = "AIFX__"
@@ -35,6 +36,11 @@ FILE_NAME = "aifx.toml"
 
 Positive = Annotated[int, Field(gt=0)]
 Fraction = Annotated[Decimal, Field(gt=0, le=1)]
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Unit = Annotated[float, Field(ge=0, le=1)]
+
+ROLES = ("online", "xgboost", "forest", "lstm", "rules")
+"""Roles of the ensemble; each has a weight of its own name."""
 
 
 class Section(BaseModel):
@@ -107,21 +113,94 @@ class ModelSettings(Section):
 
     horizon_ms: Positive = 300_000
     label_tolerance_ms: Positive = 120_000
-    online_weight: Annotated[float, Field(ge=0)] = 0.5
-    """Weight in the ensemble; 0: the online model neither learns nor answers."""
-    batch_weight: Annotated[float, Field(ge=0)] = 0.5
+    online_weight: Weight = 1.0
+    """Weight of a role before any loss is known; only proportions count, 0: not deployed."""
+    xgboost_weight: Weight = 1.0
+    forest_weight: Weight = 1.0
+    lstm_weight: Weight = 1.0
+    rules_weight: Weight = 0.5
+    online_kind: Literal["logistic", "choice"] = "logistic"
+    """``choice`` adds a Hoeffding tree and a random forest, and costs their time at every bar."""
     online_learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.01
     online_l2: Annotated[float, Field(ge=0, le=1)] = 0.001
     online_min_labels: Positive = 120
+    ensemble_learning_rate: Annotated[float, Field(ge=0, le=10)] = 0.2
+    """How far a nat of loss moves the logarithm of a weight; 0: weights never move. Labels of
+    overlapping horizons repeat each other: one over the bars in a horizon is about right."""
+    ensemble_half_life_labels: Positive = 240
+    ensemble_weight_floor: Annotated[float, Field(ge=0, lt=0.2)] = 0.05
+    min_members: Annotated[int, Field(ge=1, le=5)] = 1
+    min_weight: Unit = 0.5
+    """Share of the weight of the deployed members that must have answered for a view."""
+    min_agreement: Unit = 0.6
+    max_age_days: Annotated[int, Field(ge=0)] = 90
+    """Event time after the last bar of its training in which a model may decide; 0: always."""
+    trial_alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    trial_max_labels: Positive = 20_000
+    drift: bool = True
+    drift_rollback: bool = True
+    """Whether a risen error takes models that are still on trial back to the champion before."""
+    min_accuracy: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    """Floor of the measured directional accuracy of a symbol's signals; 0: no gate."""
+    min_signals: Positive = 200
+    window_signals: Positive = 1_000
+    gate_until_measured: bool = False
+    """Whether nothing is risked before ``min_signals`` outcomes are known."""
     training_days: Positive = 3
-    """Trade days before a run on which a first model is trained."""
+    """Trade days before a run on which first models are trained."""
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Weight of every role that is deployed."""
+        named = {role: getattr(self, f"{role}_weight") for role in ROLES}
+        return {role: weight for role, weight in named.items() if weight > 0}
 
     @model_validator(mode="after")
-    def _some_model_has_weight(self) -> "ModelSettings":
-        if self.online_weight == 0 and self.batch_weight == 0:
-            msg = "online_weight and batch_weight are both 0: no model would be deployed"
+    def _fit_together(self) -> "ModelSettings":
+        if not self.weights:
+            names = ", ".join(f"{role}_weight" for role in ROLES)
+            msg = f"{names} are all 0: no model would be deployed"
+            raise ValueError(msg)
+        if self.min_members > len(self.weights):
+            msg = f"min_members is {self.min_members}, and {len(self.weights)} roles have a weight"
+            raise ValueError(msg)
+        if self.min_signals > self.window_signals:
+            msg = f"window_signals must be at least min_signals ({self.min_signals})"
             raise ValueError(msg)
         return self
+
+
+class TrainingSettings(Section):
+    """How models are trained, and when anew."""
+
+    run_kinds: tuple[Slot, ...] = ("xgboost",)
+    """Trained for a run that finds no champion; ``aifx train`` trains all unless told otherwise."""
+    folds: Annotated[int, Field(ge=3, le=50)] = 4
+    """Walk-forward tests."""
+    slippage_pips: Annotated[float, Field(ge=0, le=100)] = 0.1
+    """Of each of the two orders of a trade, in figures, evidence and labels after costs."""
+    barrier_width_up: Annotated[float, Field(gt=0, le=100)] = 1.0
+    """Distance of a barrier in deviations of the return over the horizon."""
+    barrier_width_down: Annotated[float, Field(gt=0, le=100)] = 1.0
+    max_age_days: Annotated[float, Field(gt=0, le=10_000)] = 7.0
+    """Age of the champion's newest data at which ``aifx retrain`` trains."""
+    drift_events: Positive = 3
+    """How many within ``drift_window_hours`` are enough."""
+    drift_window_hours: Annotated[float, Field(gt=0, le=10_000)] = 24.0
+    min_accuracy: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    """Floor below which the champion's interval must lie; 0 turns it off."""
+    min_signals: Positive = 1_000
+    """Signals below which its accuracy is not judged; the newest so many are."""
+    pause_hours: Annotated[float, Field(ge=0, le=10_000)] = 24.0
+    """Shortest event time between two trainings of a slot."""
+
+    @field_validator("run_kinds")
+    @classmethod
+    def _differ(cls, kinds: tuple[Slot, ...]) -> tuple[Slot, ...]:
+        if len(set(kinds)) != len(kinds):
+            msg = "must name no kind twice"
+            raise ValueError(msg)
+        return kinds
 
 
 class SignalSettings(Section):
@@ -177,6 +256,7 @@ class Settings(BaseSettings):
     ingest: IngestSettings = IngestSettings()
     bars: BarSettings = BarSettings()
     models: ModelSettings = ModelSettings()
+    training: TrainingSettings = TrainingSettings()
     signals: SignalSettings = SignalSettings()
     execution: ExecutionSettings = ExecutionSettings()
     engine: EngineSettings = EngineSettings()

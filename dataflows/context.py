@@ -1,25 +1,35 @@
 """From settings to the frozen configs of the rooms below: the one place that knows both."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 
 from brokers.paper import PaperConfig
 from config.plan import WHOLE, AnyFeed, Plan, RecordedPlan, Share, SimulatedPlan
 from config.settings import Settings
-from domain.errors import BadUse
-from domain.nanos import MS_NS
+from domain.deployments import SLOTS, ModelSwitch, Slot
+from domain.nanos import DAY_NS, MINUTE_NS, MS_NS
 from features.bars import BarConfig
 from features.minute_features import FeatureConfig
 from features.quality import QualityConfig
 from features.spec import FEATURE_NAMES, SCHEMA
-from models.contract import BatchModel
-from models.ensemble import EnsembleConfig
+from models.accuracy_gate import AccuracyGate
+from models.drifting import DriftWatchConfig
+from models.ensemble import ROLES, EnsembleConfig
+from models.evaluation.sequential import SequentialTest
 from models.labels.delayed import DelayedLabels
+from models.online.choice import Member, OnlineChoice
+from models.online.drift import DriftConfig
+from models.online.forest import OnlineForest
 from models.online.logistic import OnlineLogistic
-from models.prediction import PredictionConfig
+from models.online.tree import OnlineTree
+from models.prediction import PredictionConfig, no_models
+from models.rules import RulesConfig
+from models.served import Load, Loaded
+from models.trials import TrialsConfig
 from operators.decide import DecisionConfig
 from operators.meter import Meter
 from sources.feed import TickFeed
@@ -29,6 +39,9 @@ from sources.simulated import SimulatedFeed
 from trading.engine import ExecutionConfig
 from trading.risk import RiskLimits
 from trading.signals import SignalConfig
+
+WATCHED_FEATURES = ("volatility_60", "spread_mean", "tick_intensity")
+"""Features whose drift is told of: how much the market moves, what it costs, how busy it is."""
 
 
 @dataclass(frozen=True)
@@ -141,71 +154,129 @@ def label_rule(settings: Settings) -> DelayedLabels:
     )
 
 
-def online_model(settings: Settings) -> OnlineLogistic | None:
+def online_model(settings: Settings) -> OnlineLogistic | OnlineChoice | None:
     """Return the online model of a run; None where it has no weight."""
     models = settings.models
     if models.online_weight == 0:
         return None
-    return OnlineLogistic(
+    labels, least = label_rule(settings), models.online_min_labels
+    logistic = OnlineLogistic(
         feature_schema=SCHEMA,
         feature_names=FEATURE_NAMES,
-        labels=label_rule(settings),
+        labels=labels,
         learning_rate=models.online_learning_rate,
         l2=models.online_l2,
-        min_labels=models.online_min_labels,
+        min_labels=least,
+    )
+    if models.online_kind == "logistic":
+        return logistic
+    members: dict[str, Member] = {
+        "logistic": logistic,
+        "tree": OnlineTree(SCHEMA, FEATURE_NAMES, labels, min_labels=least),
+        "forest": OnlineForest(SCHEMA, FEATURE_NAMES, labels, min_labels=least),
+    }
+    return OnlineChoice(members, eta=1.0 / _bars_in_horizon(settings))
+
+
+def rules_model(settings: Settings) -> RulesConfig | None:
+    """Return the technical rules of a run; None where they have no weight."""
+    return RulesConfig(SCHEMA, FEATURE_NAMES) if settings.models.rules_weight > 0 else None
+
+
+def slots_of(settings: Settings) -> tuple[Slot, ...]:
+    """Return the slots that have a weight: only these are deployed."""
+    return tuple(slot for slot in SLOTS if slot in settings.models.weights)
+
+
+def deployed_models(settings: Settings, deployments: Iterable[ModelSwitch]) -> dict[str, str]:
+    """Return the id of every model that a run of these settings begins with, by place."""
+    return prediction_config(settings, tuple(deployments), no_models).deployed()
+
+
+def prediction_config(
+    settings: Settings, deployments: tuple[ModelSwitch, ...], load: Load
+) -> PredictionConfig:
+    """Return the models of a run, and how they become one answer.
+
+    Parameters
+    ----------
+    deployments
+        Who is in which slot when it begins; slots without a weight are left out.
+    load
+        Loads a trained model by id.
+    """
+    models = settings.models
+    slots = slots_of(settings)
+    test = SequentialTest(alpha=models.trial_alpha, every=_bars_in_horizon(settings))
+    watched = tuple((FEATURE_NAMES.index(name), name) for name in WATCHED_FEATURES)
+    detectors = DriftConfig(features=watched, n_features=len(FEATURE_NAMES))
+    return PredictionConfig(
+        labels=label_rule(settings),
+        feature_schema=SCHEMA,
+        n_features=len(FEATURE_NAMES),
+        ensemble=EnsembleConfig(
+            weights={role: models.weights[role] for role in ROLES if role in models.weights},
+            learning_rate=models.ensemble_learning_rate,
+            half_life_labels=models.ensemble_half_life_labels,
+            weight_floor=models.ensemble_weight_floor,
+            min_members=models.min_members,
+            min_weight=models.min_weight,
+            min_agreement=models.min_agreement,
+        ),
+        trials=TrialsConfig(test, test.test_id, models.trial_max_labels),
+        online=online_model(settings),
+        rules=rules_model(settings),
+        slots=slots,
+        deployments=tuple(one for one in deployments if one.slot in slots),
+        load=load,
+        max_age_ns=models.max_age_days * DAY_NS,
+        drift=DriftWatchConfig(detectors, models.drift_rollback) if models.drift else None,
     )
 
 
-def deployed_models(settings: Settings, batch_model: str | None) -> dict[str, str]:
-    """Return the id of every model that a run of these settings deploys, by role."""
-    online = online_model(settings)
-    models = {} if online is None else {"online": online.model_id}
-    if batch_model is not None and settings.models.batch_weight > 0:
-        models["batch"] = batch_model
-    return models
-
-
 def decision_config(context: Context) -> DecisionConfig:
-    """Return models and rule, the promoted artefact loaded and verified.
+    """Return models, gate and rule, every trained model of the start loaded and verified.
 
     Raises
     ------
     Corrupt
-        If the artefact fails its check.
+        If an artefact fails its check.
     BadUse
-        If it reads other features than this version computes.
+        If there is none of that id, or it reads other features or another horizon.
     """
-    settings, plan = context.settings.models, context.plan
-    labels = label_rule(context.settings)
-    batch = plan.batch_model if settings.batch_weight > 0 else None
-    predictions = PredictionConfig(
-        labels=labels,
-        online=online_model(context.settings),
-        batch=None if batch is None else _load(models_of(plan), batch),
-        ensemble=EnsembleConfig({"online": settings.online_weight, "batch": settings.batch_weight}),
+    settings, models = context.settings, context.settings.models
+    predictions = prediction_config(settings, context.plan.deployments, loader(context.plan))
+    # A first build loads models and libraries: before the first tick, not at it.
+    predictions.build(context.symbols[0], None)
+    gate = AccuracyGate(
+        labels=predictions.labels,
+        min_accuracy=models.min_accuracy,
+        min_signals=models.min_signals,
+        window_signals=models.window_signals,
+        until_measured=not models.gate_until_measured,
     )
-    # A first build loads the libraries behind the models: before the first tick, not at it.
-    predictions.build(None)
-    rule = SignalConfig(
-        model_id=predictions.model_id,
-        horizon_ns=labels.horizon_ns,
-        min_edge=context.settings.signals.min_edge,
-    )
-    return DecisionConfig(predictions, rule)
+    rule = SignalConfig(SCHEMA, predictions.labels.horizon_ns, settings.signals.min_edge)
+    return DecisionConfig(predictions, gate, rule)
 
 
-def _load(folder: Path, artefact: str) -> BatchModel:
-    # Only who serves a model loads the runtime for it.
-    from models.batch.onnx_model import OnnxModel
+def loader(plan: Plan) -> Load:
+    """Return what loads a trained model of a run, once for all its symbols."""
+    folder = models_of(plan)
 
-    model = OnnxModel.load(folder, artefact)
-    if model.feature_schema != SCHEMA:
-        msg = (
-            f"model {artefact} reads feature schema {model.feature_schema}, this version computes "
-            f"{SCHEMA}: train a new one with aifx train"
-        )
-        raise BadUse(msg)
-    return model
+    @cache
+    def load(model_id: str) -> Loaded:
+        # Only who serves a model loads the runtime for it.
+        from models.serving import load_model
+
+        model = load_model(folder, model_id)
+        return Loaded(model, model.manifest.data_last_ns, model.max_gap_ns)
+
+    return load
+
+
+def _bars_in_horizon(settings: Settings) -> int:
+    """Return how many labels of one-minute bars overlap."""
+    return -(-label_rule(settings).horizon_ns // MINUTE_NS)
 
 
 def execution_config(settings: Settings, symbols: tuple[str, ...]) -> ExecutionConfig:

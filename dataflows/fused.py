@@ -16,6 +16,7 @@ from dataflows.context import Context, bar_config, open_feed, quality_config
 from dataflows.execution import execute
 from dataflows.graph import consider, decide
 from dataflows.ingest import JUDGE_STEP
+from domain.deployments import ModelSwitch
 from domain.ticks import TickBatch
 from features.quality import Judged
 from operators import warm
@@ -51,11 +52,22 @@ def build_backtest(
     decisions: DecisionConfig,
     takers: Takers,
     batch_rows: int = BATCH_ROWS,
+    switches: tuple[ModelSwitch, ...] = (),
 ) -> Dataflow:
-    """Wire feed, quality, decisions and execution into one flow."""
+    """Wire feed, quality, decisions and execution into one flow.
+
+    Parameters
+    ----------
+    context, ledger, broker, decisions, takers
+        Run and hooks, the account's two stores, models and rule, who takes what comes out.
+    batch_rows
+        Most rows of one batch (> 0).
+    switches
+        Of models, in order of ``effective_ns``: they stand in the log a minute before it.
+    """
     flow = Dataflow("backtest")
     account = context.settings.execution.account
-    judged = _judged(context, flow, batch_rows)
+    judged = _judged(context, flow, batch_rows, switches)
     ticks = _by_symbol(context, judged)
     bars = bar_config(context.settings)
     closed, considered = consider(bars, context.symbols, context.symbols, ticks, None)
@@ -88,13 +100,15 @@ def build_history(
     return flow
 
 
-def _judged(context: Context, flow: Dataflow, batch_rows: int) -> KeyedStream[Judged]:
+def _judged(
+    context: Context, flow: Dataflow, batch_rows: int, switches: tuple[ModelSwitch, ...] = ()
+) -> KeyedStream[Judged]:
     warm.quality()
     warm.decisions()
     rules = quality_config(context.settings, context.symbols)
     source = FeedSource(
         open_feed(context.plan.feed),
-        FeedSourceConfig(speed=None, batch_rows=batch_rows),
+        FeedSourceConfig(speed=None, batch_rows=batch_rows, schedule=switches),
         context.quiesce,
         lambda: True,
     )

@@ -175,10 +175,15 @@ class Writer:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._producer = SharedProducer(context.plan.address.bootstrap)
+        self._sinks: dict[Topic, KafkaSink] = {}
 
     def waiting(self) -> int:
         """Return how many messages the broker has not confirmed yet."""
         return self._producer.waiting()
+
+    def replays(self, topic: Topic, partitions: Iterable[int], but: str) -> bool:
+        """Say whether the flow may still be behind what a topic holds; see `KafkaSink.replays`."""
+        return self._sinks[topic].replays(partitions, but)
 
     def to(
         self,
@@ -198,7 +203,7 @@ class Writer:
         context = self._context
         if counter:
             records = op.map_value(f"count_{topic.name.lower()}", records, self._counting(counter))
-        sink = KafkaSink(
+        sink = self._sinks[topic] = KafkaSink(
             KafkaSinkConfig(context.plan.address, topic),
             self._producer,
             context.wall_ns,

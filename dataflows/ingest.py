@@ -1,4 +1,4 @@
-"""``ingest``: feed -> judged ticks and heartbeats -> ``ticks``, ``ticks.rejected``."""
+"""``ingest``: feed -> judged ticks, heartbeats, switches -> ``ticks``, ``ticks.rejected``."""
 
 from collections.abc import Callable
 
@@ -10,9 +10,10 @@ from dataflows.graph import Writer
 from domain.log import OutRecord
 from domain.topics import Topic
 from operators import warm
-from operators.ingest import JudgeLogic, Routed, route
+from operators.ingest import SWITCH_STREAM, JudgeLogic, Routed, route
 from operators.keyed import keyed
 from sources.feed_source import PART, FeedSource, FeedSourceConfig
+from sources.switches import BeyondReplay, SwitchWatch
 
 JUDGE_STEP = "judge"
 
@@ -21,7 +22,13 @@ _MOST_WAITING = 2_000
 """Messages that may be on their way to the broker before the feed waits."""
 
 
-def build(context: Context, may_go_on: Callable[[], bool], gave: Callable[[int], None]) -> Dataflow:
+def build(
+    context: Context,
+    may_go_on: Callable[[], bool],
+    gave: Callable[[int], None],
+    watch: SwitchWatch | None = None,
+    taken: int = 0,
+) -> Dataflow:
     """Wire the ingest.
 
     Parameters
@@ -32,6 +39,9 @@ def build(context: Context, may_go_on: Callable[[], bool], gave: Callable[[int],
         Whether the readers of the log have room (`sources.flow_control`).
     gave
         Told how many rows the feed has given.
+    watch, taken
+        Tells of switches of models as the ledger gets them, and how many of them the plan has
+        already; None to take no notice of the ledger.
     """
     flow = Dataflow("ingest")
     address = context.plan.address
@@ -39,12 +49,17 @@ def build(context: Context, may_go_on: Callable[[], bool], gave: Callable[[int],
     rules = quality_config(context.settings, context.symbols)
     active = frozenset(address.partition(symbol) for symbol in context.symbols)
     writer = Writer(context)
+
+    def replays() -> bool:
+        return writer.replays(Topic.TICKS, active, SWITCH_STREAM)
+
     source = FeedSource(
         open_feed(context.plan.feed),
-        FeedSourceConfig(speed=context.plan.speed),
+        FeedSourceConfig(speed=context.plan.speed, taken=taken),
         context.quiesce,
         lambda: may_go_on() and writer.waiting() < _MOST_WAITING,
         gave,
+        None if watch is None else BeyondReplay(watch, replays),
     )
     raw = op.key_on("one_feed", op.input("feed", flow, source), lambda _: PART)
     judged = keyed(

@@ -1,4 +1,4 @@
-"""``trading``: ``ticks`` -> bars, features, predictions, signals.
+"""``trading``: ``ticks`` -> bars, features, predictions, signals, what becomes of the models.
 
 It reads its own slice of the ticks, and the ``bars`` of all: a decision sees the other pairs up to
 the minute before.
@@ -85,6 +85,7 @@ def build(context: Context) -> Dataflow:
         ),
     )
     writer.to(Topic.SIGNALS, op.map_value("signals_log", decided, _signals), "signals")
+    writer.to(Topic.MODELS, op.flat_map_value("models_log", decided, _events), "model_events")
     return flow
 
 
@@ -121,6 +122,13 @@ def _features(item: Considered) -> Iterable[list[OutRecord]]:
     vectors = vectors_of(item.symbol, item.joined.rows)
     if vectors:
         yield out(item.symbol, vectors, item.joined.wall_ns)
+
+
+def _events(decided: Decided) -> Iterable[list[OutRecord]]:
+    if decided.events:
+        # A stream of their own: several may stand at one boundary, beside its signal.
+        stream = f"{decided.symbol}/models"
+        yield out(decided.symbol, decided.events, decided.wall_ns, stream)
 
 
 def _signals(decided: Decided) -> list[OutRecord]:

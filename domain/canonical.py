@@ -8,7 +8,8 @@ integers, single bytes for truth, texts as UTF-8 behind their length.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -63,8 +64,15 @@ SIGNAL_LAYOUT: dict[str, str] = {
     "ask": _REAL,
     "reason": _TEXT,
     "verdict": _INT,
+    "votes": _TEXT,
+    "threshold": _REAL,
+    "agreement": _REAL,
+    "schema": _TEXT,
 }
-"""Fields of a signal in the order of the form."""
+"""Fields of a signal in the order of the form; its votes as `votes_text` writes them."""
+
+VOTE_COLUMNS = ("vote_role", "vote_model_id", "vote_p_up", "vote_weight")
+"""Columns of a store that keep the votes of a signal, each an array with one item a vote."""
 
 
 def bar_columns(bars: Sequence[Bar]) -> dict[str, NDArray[Any]]:
@@ -102,7 +110,29 @@ def row_columns(
 
 def signal_columns(signals: Sequence[Signal]) -> dict[str, NDArray[Any]]:
     """Return the columns of some signals; a missing number is NaN."""
-    return _columns(signals, SIGNAL_LAYOUT)
+    plain = {name: kind for name, kind in SIGNAL_LAYOUT.items() if name != "votes"}
+    columns = _columns(signals, plain)
+    texts = [
+        votes_text(
+            [vote.role for vote in signal.votes],
+            [vote.model_id for vote in signal.votes],
+            [math.nan if vote.p_up is None else vote.p_up for vote in signal.votes],
+            [vote.weight for vote in signal.votes],
+        )
+        for signal in signals
+    ]
+    columns["votes"] = np.array(texts, dtype=object)
+    return {name: columns[name] for name in SIGNAL_LAYOUT}
+
+
+def votes_text(
+    roles: Iterable[str], model_ids: Iterable[str], p_ups: Iterable[float], weights: Iterable[float]
+) -> str:
+    """Return the votes of one signal as text, every bit of every number in it; NaN: abstained."""
+    votes = zip(roles, model_ids, p_ups, weights, strict=True)
+    return ";".join(
+        f"{role},{name},{float(p).hex()},{float(w).hex()}" for role, name, p, w in votes
+    )
 
 
 def bars_sha256(columns: Columns) -> str:
@@ -132,7 +162,7 @@ def signals_sha256(columns: Columns) -> str:
         If two signals have one key.
     """
     keys = (_ranks(columns["symbol"]), columns["ts_event_ns"], _ranks(columns["signal_id"]))
-    return _sha256("aifx signals 2", columns, SIGNAL_LAYOUT, keys)
+    return _sha256("aifx signals 3", columns, SIGNAL_LAYOUT, keys)
 
 
 def _columns(records: Sequence[msgspec.Struct], layout: dict[str, str]) -> dict[str, NDArray[Any]]:

@@ -4,10 +4,13 @@ A **slot** is a place for one kind of trained model in the ensemble. A **switch*
 from an event time on. It stands in the log among the ticks, so a replay switches at the same tick.
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
+
+from domain.errors import Corrupt
 
 Slot = Literal["xgboost", "forest", "lstm"]
 """Kind of a trained model, and its place in the ensemble."""
@@ -58,6 +61,27 @@ class ModelSwitch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     stage: Stage
     effective_ns: int
     share: float = 1.0
+
+
+def switches_to_plain(switches: Iterable[ModelSwitch]) -> list[dict[str, Any]]:
+    """Return switches as plain mappings for a snapshot, in order."""
+    plain: list[dict[str, Any]] = msgspec.to_builtins(list(switches))
+    return plain
+
+
+def switches_from_plain(plain: object) -> tuple[ModelSwitch, ...]:
+    """Return the switches that `switches_to_plain` has written.
+
+    Raises
+    ------
+    Corrupt
+        If it is something else.
+    """
+    try:
+        return msgspec.convert(plain, tuple[ModelSwitch, ...])
+    except msgspec.ValidationError as error:
+        msg = f"these are no model switches: {error}"
+        raise Corrupt(msg) from error
 
 
 class ModelEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):

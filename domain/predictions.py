@@ -47,7 +47,9 @@ class Prediction(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=Fal
     Attributes
     ----------
     model, model_id
-        Role (``online``, ``batch``, ``ensemble``) and the exact identity of what answered.
+        Who answered and its exact identity. A role alone (``online``, ``xgboost``, ...) took part
+        in the ensemble; ``xgboost@shadow``, ``@canary``, ``@champion`` and ``@before`` only
+        watched; ``ensemble`` is the answer of all.
     horizon_ns
         How far ahead the prediction looks.
     p_up
@@ -68,6 +70,25 @@ class Prediction(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=Fal
     ready: bool
     reason: str = ""
     v: int = 1
+
+
+class Vote(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
+    """What one member of the ensemble said at a decision; an array of four in JSON.
+
+    Attributes
+    ----------
+    role, model_id
+        Place in the ensemble, and exact identity of what answered there.
+    p_up
+        Its probability of a higher mid, in [0, 1]; None: it abstained.
+    weight
+        Share in the ensemble's answer, in [0, 1]; 0 where it abstained or there was no answer.
+    """
+
+    role: str
+    model_id: str
+    p_up: float | None
+    weight: float
 
 
 class Signal(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -99,6 +120,15 @@ class Signal(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
         What made it: the rule's word, or why there is no view.
     verdict
         Bits of ``domain.ticks.Verdict`` of that quote: on a suspect one nothing new is risked.
+    votes
+        One of each member that was deployed, in the order of the roles; empty where no bar was
+        there to ask about.
+    threshold
+        Distance of ``p_up`` from one half that opens a side.
+    agreement
+        Share of the weight that was on the side of ``p_up``, in [0, 1]; None without a view.
+    schema
+        Digest of the features that the members read.
     """
 
     signal_id: str
@@ -115,4 +145,8 @@ class Signal(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     ask: float | None
     reason: str
     verdict: int = 0
-    v: int = 2
+    votes: tuple[Vote, ...] = ()
+    threshold: float = 0.0
+    agreement: float | None = None
+    schema: str = ""
+    v: int = 3

@@ -1,7 +1,9 @@
 """Ticks on the wire and in memory: one fixed-width, little-endian, versioned record each.
 
-A whole poll is decoded by one ``numpy.frombuffer``. A record is a tick or a heartbeat; a heartbeat
-carries the ingest's receive clock in ``ts_recv_ns`` and nothing else, and moves event time on.
+A whole poll is decoded by one ``numpy.frombuffer``. A record is a tick, a heartbeat or a switch. A
+heartbeat carries the ingest's receive clock in ``ts_recv_ns`` and nothing else, and moves event
+time on. A switch (`domain.switch_records`) says which model answers from when on, and moves
+nothing.
 """
 
 from enum import IntEnum, IntFlag
@@ -10,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from domain.deployments import ModelSwitch
 from domain.errors import Drop
 
 TICK_VERSION = 1
@@ -44,6 +47,7 @@ class Kind(IntEnum):
 
     TICK = 0
     HEARTBEAT = 1
+    SWITCH = 2
 
 
 class TickSource(IntEnum):
@@ -96,7 +100,7 @@ def reasons(verdict: int) -> list[str]:
 
 
 class TickBatch(NamedTuple):
-    """A micro-batch of one symbol's records in log order: its ticks and the heartbeats between.
+    """A micro-batch of one symbol's records in log order: ticks, heartbeats, switches between.
 
     Attributes
     ----------
@@ -126,11 +130,17 @@ class FeedBatch(NamedTuple):
         Raw ticks in arrival order.
     last
         True with the last batch of the feed; ``end_ns`` then says until when it is complete.
+    switches
+        Switches of models that stand before these ticks, in order.
+    first_switch
+        Number of the first of them in the feed, from 1.
     """
 
     ticks: TickArray
     last: bool = False
     end_ns: int | None = None
+    switches: tuple[ModelSwitch, ...] = ()
+    first_switch: int = 1
 
 
 def new_records(count: int) -> TickArray:
@@ -173,7 +183,8 @@ def event_clock(records: TickArray, grace_ns: int, lateness_ns: int = 0) -> NDAr
     """Return how far each record proves its symbol's event time complete, running maximum.
 
     A tick proves it up to its own ``ts_event_ns`` less the allowed lateness. A heartbeat proves it
-    up to ``ts_recv_ns`` less the grace: the ingest rejects as late what would come before that.
+    up to ``ts_recv_ns`` less the grace: the ingest rejects as late what would come before that. A
+    switch proves nothing: where no other record stands before it, it has the smallest int64.
 
     Parameters
     ----------
@@ -182,10 +193,12 @@ def event_clock(records: TickArray, grace_ns: int, lateness_ns: int = 0) -> NDAr
     grace_ns, lateness_ns
         As in ``features.quality.QualityConfig``.
     """
+    kind = records["kind"]
     moved = np.where(
-        records["kind"] == Kind.HEARTBEAT,
+        kind == Kind.HEARTBEAT,
         records["ts_recv_ns"] - max(grace_ns, lateness_ns),
         records["ts_event_ns"] - lateness_ns,
     )
+    moved[kind == Kind.SWITCH] = np.iinfo(np.int64).min
     clock: NDArray[np.int64] = np.maximum.accumulate(moved)
     return clock

@@ -7,6 +7,7 @@ from zlib import crc32
 import msgspec
 
 from domain.bars import Bar, Passed
+from domain.deployments import ModelEvent
 from domain.errors import Drop
 from domain.orders import Execution, Order, Position
 from domain.predictions import FeatureVector, Prediction, Signal
@@ -22,6 +23,7 @@ class Topic(StrEnum):
     FEATURES = "features"
     PREDICTIONS = "predictions"
     SIGNALS = "signals"
+    MODELS = "models"
     ORDERS = "orders"
     EXECUTIONS = "executions"
     POSITIONS = "positions"
@@ -67,6 +69,7 @@ RECORD_TYPES: dict[Topic, type[msgspec.Struct]] = {
     Topic.FEATURES: FeatureVector,
     Topic.PREDICTIONS: Prediction,
     Topic.SIGNALS: Signal,
+    Topic.MODELS: ModelEvent,
     Topic.ORDERS: Order,
     Topic.EXECUTIONS: Execution,
     Topic.POSITIONS: Position,

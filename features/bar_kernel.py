@@ -103,7 +103,8 @@ def bar_kernel(
     Parameters
     ----------
     records
-        One symbol's records in log order, shape (n,), of ``domain.ticks.TICK_DTYPE``.
+        One symbol's records in log order, shape (n,), of ``domain.ticks.TICK_DTYPE``. What is
+        neither tick nor heartbeat is passed over: it moves no clock and closes no bar.
     beat_lag_ns, lateness_ns
         What a heartbeat, and a tick, proves less of event time than it says; together they are
         ``domain.ticks.event_clock``.
@@ -143,6 +144,8 @@ def bar_kernel(
     ask_sizes = records["ask_size"]
     verdicts = records["verdict"]
     for i in range(records.size):
+        if kinds[i] > 1:
+            continue
         before = clock[CLOCK_NS]
         if kinds[i] != 0:
             now = max(before, receipts[i] - beat_lag_ns)

@@ -13,7 +13,7 @@ from domain.fx_calendar import sessions
 from domain.instruments import instrument
 from domain.nanos import MINUTE_NS, MS_NS
 from domain.ticks import SUSPECT, TickArray, new_records
-from features.bar_kernel import EDGE_DTYPE, NEXT_CLOSE_NS, OPEN_DTYPE, bar_kernel
+from features.bar_kernel import BOUNDARY_NS, EDGE_DTYPE, NEXT_CLOSE_NS, OPEN_DTYPE, bar_kernel
 
 STATE_VERSION = 2
 DECISION_TIMEFRAME = "1m"
@@ -131,6 +131,11 @@ class BarLogic:
         self._closes = np.empty(0, dtype=np.int64)
         if resume_state is not None:
             self._restore(resume_state)
+
+    @property
+    def boundary_ns(self) -> int:
+        """The last decision boundary that was passed; below 0 before the first record."""
+        return int(self._clock[BOUNDARY_NS])
 
     def on_records(self, records: TickArray) -> BarOut:
         """Fold records in log order; results do not depend on how they are cut into batches."""

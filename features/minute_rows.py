@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.bars import BAR_DTYPE, BarArray
+from domain.deployments import ModelSwitch, switches_from_plain, switches_to_plain
 from domain.errors import Corrupt
 from domain.nanos import MINUTE_NS
 from domain.predictions import FeatureVector
@@ -20,7 +21,7 @@ from features.bars import EdgeArray
 from features.panel import PanelRows
 from features.spec import CROSS_FEATURES, FEATURES, LOCAL_FEATURES, SCHEMA
 
-STATE_VERSION = 1
+STATE_VERSION = 2
 
 _CROSS_WARM_UP = np.array([feature.warm_up_bars for feature in CROSS_FEATURES])
 _MILLIPIPS_PER_PIP = 1000.0
@@ -59,6 +60,8 @@ class LocalRows(NamedTuple):
         Decision boundaries; ``bar`` is an index into ``bars`` or -1.
     wall_ns
         When the newest tick behind it entered the log; for latency figures only.
+    switches
+        Switches of models that stand before these rows in the log, in order.
     """
 
     bars: BarArray
@@ -66,9 +69,12 @@ class LocalRows(NamedTuple):
     session_bars: NDArray[np.int64]
     edges: EdgeArray
     wall_ns: int
+    switches: tuple[ModelSwitch, ...] = ()
 
     def needs_ns(self) -> int:
-        """Return the minute up to which the panel must be complete."""
+        """Return the minute up to which the panel must be complete; -1 where none is asked for."""
+        if not self.bars.size and not self.edges.size:
+            return -1
         last_bar_ns = int(self.bars["ts_event_ns"][-1]) if self.bars.size else 0
         last_edge_ns = int(self.edges["ts_event_ns"][-1]) if self.edges.size else 0
         return max(last_bar_ns, last_edge_ns, MINUTE_NS) - MINUTE_NS
@@ -80,6 +86,7 @@ class JoinedRows(NamedTuple):
     rows: FeatureRows
     edges: EdgeArray
     wall_ns: int
+    switches: tuple[ModelSwitch, ...] = ()
 
 
 class PanelSlice(NamedTuple):
@@ -153,6 +160,7 @@ class JoinLogic:
                     "session_bars": local.session_bars.tolist(),
                     "edges": [list(edge) for edge in local.edges.tolist()],
                     "wall_ns": local.wall_ns,
+                    "switches": switches_to_plain(local.switches),
                 }
                 for local in self._pending
             ],
@@ -179,7 +187,7 @@ class JoinLogic:
         used_ns = -1
         while self._pending and self._pending[0].needs_ns() <= self._complete_ns:
             local = self._pending.pop(0)
-            used_ns = local.needs_ns()
+            used_ns = max(used_ns, local.needs_ns())
             whole.append(self._join(local))
         # A later row never asks for an earlier minute.
         old = int(np.searchsorted(self._ts, used_ns))
@@ -199,7 +207,8 @@ class JoinLogic:
                 warm &= (self._ts[at] == asked)[:, None]
                 values[:, len(LOCAL_FEATURES) :] = np.where(warm, self._cross[at], np.nan)
         ready = ~np.isnan(values).any(axis=1)
-        return JoinedRows(FeatureRows(local.bars, values, ready), local.edges, local.wall_ns)
+        rows = FeatureRows(local.bars, values, ready)
+        return JoinedRows(rows, local.edges, local.wall_ns, local.switches)
 
 
 def _restored(local: Mapping[str, Any]) -> LocalRows:
@@ -210,6 +219,7 @@ def _restored(local: Mapping[str, Any]) -> LocalRows:
         np.array(local["session_bars"], dtype=np.int64),
         np.array([tuple(edge) for edge in local["edges"]], dtype=EDGE_DTYPE),
         local["wall_ns"],
+        switches_from_plain(local["switches"]),
     )
 
 

@@ -125,6 +125,12 @@ class QualityLogic:
         """Totals by name since the start of the run; see `QualityState.counts`."""
         return self._state.counts()
 
+    @property
+    def receive_clock_ns(self) -> int | None:
+        """The running maximum of receive times; None before the first tick."""
+        clock = int(self._state.clock[RECEIVED])
+        return None if clock == NO_TIME else clock
+
     def judge(self, ticks: TickArray) -> Judged:
         """Judge one batch; ``ticks`` is not changed.
 

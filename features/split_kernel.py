@@ -1,8 +1,8 @@
 """Checking tick records and splitting them by symbol, each in one pass (numba).
 
-A record is nine words of eight bytes: version, kind and verdict in the first, the symbol in the
-next two. The kernels run as plain Python when called as ``....py_func``; the tests hold the
-compiled form against it.
+A record is nine words of eight bytes: version, kind, source, reserved and verdict in the first, the
+symbol in the next two, then event time, receipt and bid. The kernels run as plain Python when
+called as ``....py_func``; the tests hold the compiled form against it.
 """
 
 from functools import lru_cache
@@ -20,10 +20,15 @@ WORDS = TICK_DTYPE.itemsize // 8
 Words = NDArray[np.uint64]
 
 _VERSION = TICK_VERSION
-_BEAT = int(Kind.HEARTBEAT)
+_TICK, _BEAT, _SWITCH = int(Kind.TICK), int(Kind.HEARTBEAT), int(Kind.SWITCH)
 _UNKNOWN_VERSION = int(Verdict.UNKNOWN_VERSION)
 _UNKNOWN_KIND = int(Verdict.UNKNOWN_KIND)
 _UNKNOWN_SYMBOL = int(Verdict.UNKNOWN_SYMBOL)
+_EVENT, _BID = 3, 5
+_LAST_NS = np.uint64(2**63 - 1)
+_ONE = np.uint64(np.float64(1.0).view(np.uint64))
+"""The bits of 1.0. Those of positive floats are in the order of the floats, and those of negative
+ones, of infinity and of NaN are larger."""
 
 
 class SymbolTable(NamedTuple):
@@ -100,8 +105,29 @@ def _printable(low: int, high: int) -> bool:
 
 
 @njit(cache=True)
+def _is_switch(row: NDArray[np.uint64], slots: int, stages: int) -> bool:
+    """Say whether a record stands for a switch: what `domain.switch_records.switch_of` reads."""
+    slot = np.int64((row[0] >> np.uint64(16)) & np.uint64(0xFF))
+    stage = np.int64((row[0] >> np.uint64(24)) & np.uint64(0xFF))
+    return bool(
+        slot < slots
+        and stage < 63
+        and (stages >> stage) & 1
+        and (row[1] | row[2]) != np.uint64(0)
+        and row[_EVENT] <= _LAST_NS
+        and np.uint64(0) < row[_BID] <= _ONE
+    )
+
+
+@njit(cache=True)
 def check_kernel(
-    words: Words, keys: Words, codes: NDArray[np.int64], any_symbol: bool, judged: bool
+    words: Words,
+    keys: Words,
+    codes: NDArray[np.int64],
+    any_symbol: bool,
+    judged: bool,
+    slots: int,
+    stages: int,
 ) -> tuple[int, int]:
     """Return what is wrong with any of the records, and which is the first.
 
@@ -115,12 +141,14 @@ def check_kernel(
         Whether a symbol that can be printed is enough.
     judged
         Whether records that carry ``UNKNOWN_SYMBOL`` have been judged and stay.
+    slots, stages
+        What a switch may name: how many slots, and a bit for each stage that a run follows.
 
     Returns
     -------
     tuple[int, int]
         Bits of ``domain.ticks.Verdict`` over all records, and the place of the first bad record, or
-        -1.
+        -1. A switch that is none has the bit of an unknown kind.
     """
     every = 0
     first = -1
@@ -130,8 +158,11 @@ def check_kernel(
         bits = 0
         if np.int64(head & np.uint64(0xFF)) != _VERSION:
             bits = _UNKNOWN_VERSION
-        elif kind > _BEAT:
+        elif kind > _SWITCH:
             bits = _UNKNOWN_KIND
+        elif kind == _SWITCH:
+            if not _is_switch(words[i], slots, stages):
+                bits = _UNKNOWN_KIND
         elif kind != _BEAT and not (judged and np.int64(head >> np.uint64(32)) & _UNKNOWN_SYMBOL):
             low, high = words[i, 1], words[i, 2]
             if any_symbol:
@@ -149,10 +180,9 @@ def check_kernel(
 def split_kernel(
     words: Words, keys: Words, codes: NDArray[np.int64], symbols: int
 ) -> tuple[NDArray[np.int64], Words]:
-    """Sort records by symbol, stable, with every heartbeat in the row of every symbol.
+    """Sort records by symbol, stable, with every heartbeat and switch in the row of every symbol.
 
-    A symbol without any record of its own has the heartbeats alone. Ticks of other symbols are left
-    out.
+    A symbol without any record of its own has these alone. Ticks of other symbols are left out.
 
     Parameters
     ----------
@@ -167,17 +197,17 @@ def split_kernel(
     -------
     tuple[NDArray[np.int64], Words]
         Where each symbol's records begin, and behind them the end, shape (symbols + 1,); and the
-        sorted records. These are empty where the records of one symbol, or heartbeats, are all
+        sorted records. These are empty where the records of one symbol, or those of all, are all
         there is: whoever asked has them already.
     """
     count = words.shape[0]
     starts = np.zeros(symbols + 1, np.int64)
     place = np.empty(count, np.int64)
-    beats = 0
+    shared = 0
     for i in range(count):
-        if np.int64((words[i, 0] >> np.uint64(8)) & np.uint64(0xFF)) == _BEAT:
+        if np.int64((words[i, 0] >> np.uint64(8)) & np.uint64(0xFF)) != _TICK:
             place[i] = symbols
-            beats += 1
+            shared += 1
         else:
             code = _code(words[i, 1], words[i, 2], keys, codes)
             place[i] = code
@@ -186,8 +216,8 @@ def split_kernel(
     most = 0
     for s in range(symbols):
         most = max(most, starts[s + 1])
-        starts[s + 1] += starts[s] + beats
-    if most + beats == count and (beats == 0 or most == 0 or symbols == 1):
+        starts[s + 1] += starts[s] + shared
+    if most + shared == count and (shared == 0 or most == 0 or symbols == 1):
         return starts, words[:0].copy()
     rows = np.empty((starts[symbols], words.shape[1]), np.uint64)
     at = starts[:symbols].copy()

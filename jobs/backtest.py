@@ -8,6 +8,7 @@ from config.plan import Plan, SimulatedPlan
 from config.settings import Settings, without_secrets
 from dataflows.context import Context, decision_config, paper_config
 from dataflows.fused import BATCH_ROWS, Takers, build_backtest
+from domain.deployments import ModelSwitch
 from domain.log import LogAddress
 from jobs import feeds, results
 from jobs.collected import Collected
@@ -26,7 +27,7 @@ def backtest(
     choice: FeedChoice,
     settings: Settings,
     data_dir: Path,
-    batch_model: str | None,
+    deployments: tuple[ModelSwitch, ...] = (),
     notes: tuple[str, ...] = (),
     batch_rows: int = BATCH_ROWS,
     inspect: Callable[[Collected], None] = lambda _: None,
@@ -39,8 +40,8 @@ def backtest(
         What to play, and how.
     data_dir
         Where the models are.
-    batch_model
-        Artefact to use, or None for the online model alone.
+    deployments
+        Which artefacts are in which slots when it begins.
     notes
         What a reader of the report must know.
     batch_rows
@@ -57,7 +58,7 @@ def backtest(
         feed=choice.feed,
         feed_fingerprint=choice.fingerprint,
         speed=None,
-        batch_model=batch_model,
+        deployments=deployments,
         settings=without_secrets(settings),
     )
     wall_ns = time.time_ns  # noqa: TID251 - the edge: no stamp is written in a fused run

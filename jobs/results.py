@@ -13,7 +13,7 @@ from dataflows.context import bar_config
 from domain.canonical import bars_sha256, row_columns, signal_columns, signals_sha256
 from jobs.collected import Collected
 from jobs.report import AccuracyFigures, Hop, PnlDetail, Report, accuracy_figures
-from models.prediction import ENSEMBLE
+from models.views import ENSEMBLE
 
 
 def from_store(

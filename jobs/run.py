@@ -29,7 +29,7 @@ from domain.topics import Topic
 from jobs import datadir, feeds, results
 from jobs import kafka as kafka_jobs
 from jobs.feeds import FeedChoice
-from jobs.models import model_for
+from jobs.models import models_for
 from jobs.report import Report, print_table, write_json
 from jobs.watch import Watcher
 from jobs.worker import store_dsn
@@ -157,7 +157,7 @@ def _plan(
         feed=options.choice.feed,
         feed_fingerprint=options.choice.fingerprint,
         speed=options.speed,
-        batch_model=None,
+        deployments=(),
         settings=without_secrets(settings),
         embedded=embedded,
         store=without_password(settings.clickhouse.dsn.get_secret_value()),
@@ -209,9 +209,9 @@ def _prepare(
         if isinstance(plan.feed, SimulatedPlan):
             notes.append(feeds.NO_EDGE)
         if not resumed:
-            model, why = model_for(client, plan, options.choice, settings, console.print)
+            deployments, why = models_for(client, plan, options.choice, settings, console.print)
             notes += why
-            plan = msgspec.structs.replace(plan, batch_model=model)
+            plan = msgspec.structs.replace(plan, deployments=deployments)
             record_run(
                 client,
                 plan.run,
@@ -220,7 +220,7 @@ def _prepare(
                     "feed_fingerprint": plan.feed_fingerprint,
                     "symbols": list(plan.feed.symbols),
                     "settings": plan.settings,
-                    "batch_model": model or "",
+                    "deployments": msgspec.to_builtins(deployments),
                 },
             )
             plans.save(plan)
@@ -247,7 +247,7 @@ def _announce(
         clickhouse="server" if settings.clickhouse.dsn.get_secret_value() else "chDB",
         models=[
             f"{role} {name[:12]}"
-            for role, name in deployed_models(settings, plan.batch_model).items()
+            for role, name in deployed_models(settings, plan.deployments).items()
         ],
         notes=notes,
     )
@@ -334,7 +334,7 @@ def _report(
             settings,
             feed=options.choice.words,
             status=outcome.status,
-            models=deployed_models(settings, plan.batch_model),
+            models=deployed_models(settings, plan.deployments),
             notes=notes,
             ticks_in=outcome.watcher.counter("ingest", "ticks_in"),
             latency_ms=outcome.watcher.latency_ms(),

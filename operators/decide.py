@@ -2,22 +2,30 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from domain.bars import FOR_EVER, BarArray
+from domain.deployments import ModelEvent, ModelSwitch
+from domain.errors import Corrupt
 from domain.predictions import Prediction, Signal
+from domain.switch_records import switch_of, switch_rows
 from domain.ticks import TickArray, TickBatch
 from features.bars import BarConfig, EdgeArray
 from features.minute_features import FeatureConfig
 from features.minute_rows import FeatureRows, JoinConfig, JoinedRows, LocalRows, PanelSlice
 from features.panel import PanelConfig, PanelInput, PanelRows
-from models.prediction import ENSEMBLE, Asked, PredictionConfig, Views, predictions_of
-from trading.signals import SignalConfig
+from models.accuracy_gate import AccuracyGate, GateChange
+from models.prediction import PredictionConfig
+from models.views import Asked, Views, predictions_of
+from trading.signals import SignalConfig, View
 
 PANEL_KEY = "panel"
+DECISION_STATE = 2
+"""Version of the state of a decision step."""
 
 
 class Closed(NamedTuple):
@@ -33,6 +41,8 @@ class Closed(NamedTuple):
         When its newest tick entered the log; for latency figures only.
     last
         True where the symbol's log ends with it.
+    switches
+        Switches of models that stand before all of it in the log, in order.
     """
 
     symbol: str
@@ -41,6 +51,7 @@ class Closed(NamedTuple):
     late: TickArray
     wall_ns: int
     last: bool = False
+    switches: tuple[ModelSwitch, ...] = ()
 
 
 class ForSymbol(NamedTuple):
@@ -72,6 +83,8 @@ class Decided(NamedTuple):
         One for each boundary.
     wall_ns
         When the newest tick behind it entered the log; for latency figures only.
+    events
+        What became of models and gate with them, in order.
     """
 
     symbol: str
@@ -79,25 +92,54 @@ class Decided(NamedTuple):
     views: Views
     signals: list[Signal]
     wall_ns: int
+    events: list[ModelEvent]
 
 
 class BarStep:
-    """Ticks to bars and boundaries."""
+    """Ticks to bars and boundaries, with the switches of models in their places between."""
 
     def __init__(self, config: BarConfig, symbol: str, state: Mapping[str, Any] | None) -> None:
         self._symbol = symbol
         self._logic = config.build(symbol, state)
 
     def on_batch(self, values: list[TickBatch]) -> Iterable[Closed]:
-        """Fold batches; emit only where something closed."""
+        """Fold batches; emit only where something closed or a model is switched."""
         for batch in values:
-            out = self._logic.on_records(batch.records)
-            if out.bars.size or out.edges.size or out.late.size or batch.last:
-                yield Closed(self._symbol, *out, batch.wall_ns, batch.last)
+            records, begin = batch.records, 0
+            switches: tuple[ModelSwitch, ...] = ()
+            for row in switch_rows(records).tolist():
+                if row > begin:
+                    yield from self._fold(records[begin:row], batch.wall_ns, switches)
+                    switches = ()
+                switches += (self._in_time(switch_of(records[row : row + 1])),)
+                begin = row + 1
+            yield from self._fold(records[begin:], batch.wall_ns, switches, last=batch.last)
 
     def snapshot(self) -> Mapping[str, Any]:
         """Return the state of the bars."""
         return self._logic.snapshot()
+
+    def _fold(
+        self,
+        records: TickArray,
+        wall_ns: int,
+        switches: tuple[ModelSwitch, ...],
+        *,
+        last: bool = False,
+    ) -> Iterable[Closed]:
+        out = self._logic.on_records(records)
+        if out.bars.size or out.edges.size or out.late.size or switches or last:
+            yield Closed(self._symbol, *out, wall_ns, last, switches)
+
+    def _in_time(self, switch: ModelSwitch) -> ModelSwitch:
+        """Return a switch that holds from the next boundary on, if it comes later than it says.
+
+        A boundary that was passed may have been decided already, or not, as batches fall.
+        """
+        passed_ns = self._logic.boundary_ns
+        if switch.effective_ns > passed_ns:
+            return switch
+        return msgspec.structs.replace(switch, effective_ns=passed_ns + 1)
 
 
 class FeatureStep:
@@ -117,14 +159,16 @@ class FeatureStep:
     def on_batch(self, values: list[Closed]) -> Iterable[ForSymbol]:
         """Compute the local features of each closed 1 m bar."""
         for closed in values:
-            if not closed.edges.size:
+            if not closed.edges.size and not closed.switches:
                 continue
             at = np.flatnonzero(closed.bars["frame"] == self._frame)
             bars = closed.bars[at]
             edges = closed.edges.copy()
             # From a place among all bars to one among the minutes; -1 is none and stays.
             edges["bar"] = np.where(edges["bar"] < 0, -1, np.searchsorted(at, edges["bar"]))
-            rows = LocalRows(bars, *self._logic.on_bars(bars), edges, closed.wall_ns)
+            rows = LocalRows(
+                bars, *self._logic.on_bars(bars), edges, closed.wall_ns, closed.switches
+            )
             yield ForSymbol(self._symbol, rows)
 
     def snapshot(self) -> Mapping[str, Any]:
@@ -182,15 +226,11 @@ class JoinStep:
 
 @dataclass(frozen=True)
 class DecisionConfig:
-    """Models and the rule that turns their view into a signal."""
+    """Models, the gate on their accuracy, and the rule that turns their view into a signal."""
 
     predictions: PredictionConfig
+    gate: AccuracyGate
     signals: SignalConfig
-
-    @cached_property
-    def model_ids(self) -> dict[str, str]:
-        """Identity of every deployed role and of the ensemble."""
-        return {**self.predictions.deployed(), ENSEMBLE: self.predictions.model_id}
 
 
 class DecisionStep:
@@ -199,9 +239,14 @@ class DecisionStep:
     def __init__(
         self, config: DecisionConfig, symbol: str, state: Mapping[str, Any] | None
     ) -> None:
-        parts = state or {"predictions": None, "signals": None}
+        parts = state or {"v": DECISION_STATE, "predictions": None, "gate": None, "signals": None}
+        if parts["v"] != DECISION_STATE:
+            msg = f"decision state v{parts['v']}; this code knows v{DECISION_STATE}"
+            raise Corrupt(msg)
         self._symbol = symbol
-        self._predictions = config.predictions.build(parts["predictions"])
+        self._rule = config.signals
+        self._predictions = config.predictions.build(symbol, parts["predictions"])
+        self._gate = config.gate.build(parts["gate"])
         self._signals = config.signals.build(symbol, parts["signals"])
 
     def on_batch(self, values: list[Considered]) -> Iterable[Decided]:
@@ -210,37 +255,73 @@ class DecisionStep:
             yield self._decide(item.joined)
 
     def snapshot(self) -> Mapping[str, Any]:
-        """Return the state of models and rule."""
+        """Return the state of models, gate and rule."""
         return {
-            "v": 1,
+            "v": DECISION_STATE,
             "predictions": self._predictions.snapshot(),
+            "gate": self._gate.snapshot(),
             "signals": self._signals.snapshot(),
         }
 
     def _decide(self, joined: JoinedRows) -> Decided:
+        self._predictions.on_switches(joined.switches)
         rows = joined.rows
-        bar_ns = rows.bars["ts_event_ns"]
-        views = self._predictions.on_rows(
-            Asked(bar_ns, rows.bars["mid_close"], rows.values, rows.ready)
-        )
-        p_ups, closes_ns = views.p_up.tolist(), bar_ns.tolist()
+        bar_ns, mid = rows.bars["ts_event_ns"], rows.bars["mid_close"]
+        views = self._predictions.on_rows(Asked(bar_ns, mid, rows.values, rows.ready))
+        decided = _decided_rows(joined.edges, bar_ns)
+        asks = decided & self._rule.asks(views.p_up, views.agrees())
+        gated = self._gate.on_rows(bar_ns, mid, views.p_up, asks)
+        events = views.events + [self._gate_event(int(bar_ns[c.row]), c) for c in gated.changes]
+        p_ups, closes_ns, is_open = views.p_up.tolist(), bar_ns.tolist(), gated.is_open.tolist()
+        # Which ensemble it was where no bar closed: that of the last bar before.
+        before = np.searchsorted(bar_ns, joined.edges["ts_event_ns"], side="right").tolist()
         signals: list[Signal] = []
-        for ts_event, ts_recv, bar, bid, ask, verdict in joined.edges.tolist():
+        for (ts_event, ts_recv, bar, bid, ask, verdict), after in zip(
+            joined.edges.tolist(), before, strict=True
+        ):
             quote = None if bid != bid else (bid, ask)
-            p_up: float | None = None
+            model_id = views.rows[after - 1].model_id if after else views.before_id
             if bar < 0:
-                reason = "no_bar" if quote is not None else "no_quote"
+                view = View(model_id, None, "no_bar" if quote is not None else "no_quote")
             elif closes_ns[bar] != ts_event:
                 # The market was away for whole minutes: a view on an old bar is none.
-                reason = "gap"
+                view = View(model_id, None, "gap")
             else:
-                answer = p_ups[bar]
-                p_up = answer if answer == answer else None
-                reason = "" if p_up is not None else views.why_not(bar)
-            signals.append(
-                self._signals.decide(ts_event, ts_recv, quote, p_up, reason, max(verdict, 0))
-            )
-        return Decided(self._symbol, rows, views, signals, joined.wall_ns)
+                row, p_up = views.rows[bar], p_ups[bar]
+                seen = p_up == p_up
+                view = View(
+                    model_id=row.model_id,
+                    p_up=p_up if seen else None,
+                    reason="" if seen else views.why_not(bar),
+                    votes=row.votes,
+                    agreement=row.agreement,
+                    agrees=row.agrees,
+                    may_risk=is_open[bar],
+                )
+            signals.append(self._signals.decide(ts_event, ts_recv, quote, view, max(verdict, 0)))
+        events.sort(key=lambda event: event.ts_event_ns)
+        return Decided(self._symbol, rows, views, signals, joined.wall_ns, events)
+
+    def _gate_event(self, ts_ns: int, change: GateChange) -> ModelEvent:
+        return ModelEvent(
+            symbol=self._symbol,
+            ts_event_ns=ts_ns,
+            kind="gate",
+            slot="",
+            artefact_id="",
+            before_id="",
+            stage="",
+            reason=f"{'opened' if change.is_open else 'closed'}: {change.reason}",
+        )
+
+
+def _decided_rows(edges: EdgeArray, bar_ns: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return on which bars a decision is made: those that closed with their own boundary."""
+    decided = np.zeros(bar_ns.size, dtype=np.bool_)
+    bars = edges["bar"]
+    bars = bars[bars >= 0]
+    decided[bars] = bar_ns[bars] == edges["ts_event_ns"][edges["bar"] >= 0]
+    return decided
 
 
 def predictions(decided: Decided, config: DecisionConfig) -> list[Prediction]:
@@ -250,6 +331,5 @@ def predictions(decided: Decided, config: DecisionConfig) -> list[Prediction]:
         decided.symbol,
         (bars["ts_event_ns"].tolist(), bars["ts_recv_ns"].tolist()),
         config.predictions.labels.horizon_ns,
-        config.model_ids,
         decided.views,
     )

@@ -8,9 +8,11 @@ import msgspec
 import numpy as np
 
 from domain.bars import Bar, Passed
+from domain.deployments import SLOTS
 from domain.errors import Drop
 from domain.log import Polled
 from domain.nanos import DAY_NS, parse_ns
+from domain.switch_records import IN_FLOW_BITS, switch_of
 from domain.ticks import TICK_DTYPE, TICK_VERSION, Kind, TickArray, TickBatch, Verdict, new_records
 from domain.topics import DeadLetter, Topic, decode
 from features.panel import PanelInput
@@ -30,7 +32,8 @@ def ticks_of(
     """Decode a poll of the tick topics at once; where a value is bad, one by one.
 
     A value is one or many whole records. It is refused whole: where it is torn, or one of its
-    records has another version, an unknown kind, or a symbol that is none. Nothing is raised.
+    records has another version, an unknown kind, or a symbol that is none, or is a switch that no
+    run could follow. Nothing is raised.
 
     Parameters
     ----------
@@ -93,9 +96,9 @@ def structs_of(polled: Polled) -> tuple[list[msgspec.Struct], list[DeadLetter]]:
 
 
 def by_symbol(records: TickArray, symbols: Sequence[str], wall_ns: int) -> list[TickBatch]:
-    """Split records into one batch per symbol: its own ticks, and every heartbeat between them.
+    """Split records into one batch per symbol: its own ticks, all heartbeats and switches between.
 
-    A symbol that neither has a tick nor gets a heartbeat has no batch. Ticks of other symbols are
+    A symbol that neither has a tick nor gets any of these has no batch. Ticks of other symbols are
     left out. Batches may be the records given, or share memory.
     """
     words = words_of(records)
@@ -156,7 +159,8 @@ def _fault(records: TickArray, topic: Topic, symbols: Sequence[str] | None) -> t
     judged = topic is Topic.TICKS_REJECTED
     any_symbol = symbols is None
     table = symbol_table(() if symbols is None else tuple(symbols))
-    bits, first = check_kernel(words_of(records), *table, any_symbol, judged)
+    switches = len(SLOTS), IN_FLOW_BITS
+    bits, first = check_kernel(words_of(records), *table, any_symbol, judged, *switches)
     return bits, first
 
 
@@ -172,8 +176,19 @@ def _reason(value: bytes, topic: Topic, symbols: Sequence[str] | None) -> str | 
     if record["version"] != TICK_VERSION:
         return f"tick record version {record['version']}; this reader knows version {TICK_VERSION}"
     if record["kind"] not in tuple(Kind):
-        return f"tick record kind {record['kind']}; this reader knows kinds 0 and 1"
+        return f"tick record kind {record['kind']}; this reader knows kinds 0 to {max(Kind)}"
+    if record["kind"] == Kind.SWITCH:
+        return _why_no_switch(records[first : first + 1])
     return f"tick record symbol {record['symbol']!r} is none of the run"
+
+
+def _why_no_switch(record: TickArray) -> str:
+    try:
+        switch_of(record)
+    except Drop as error:
+        return str(error)
+    # Two readings of one rule: that they agree is held by a test.
+    return "switch record that the check refuses"
 
 
 def _rejected(letter: DeadLetter, symbols: Sequence[str] | None) -> TickArray:

@@ -1,14 +1,25 @@
-"""The ingest step: judge the feed's ticks and route what results to topics and partitions."""
+"""The ingest step: judge the feed's ticks, put switches in their place, route all to partitions."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
+import msgspec
+import numpy as np
+
+from domain.deployments import ModelSwitch
 from domain.log import LogAddress, OutRecord
-from domain.ticks import TICK_DTYPE, FeedBatch, Kind, TickArray
+from domain.nanos import MINUTE_NS, floor_ns
+from domain.switch_records import switch_record
+from domain.ticks import TICK_DTYPE, FeedBatch, Kind, TickArray, new_records
 from domain.topics import Topic
 from features.quality import Judged, QualityConfig, QualityLogic
 
 HEARTBEAT_STREAM = "heartbeat"
+SWITCH_STREAM = "switch"
+
+_LEAD_NS = 2 * MINUTE_NS
+"""From the last minute boundary of the receive clock to the first that a new switch may hold for:
+the next one may be passed by the very next tick."""
 
 
 class JudgeLogic:
@@ -38,6 +49,8 @@ class JudgeLogic:
         """Judge feed batches in order."""
         judged: list[Judged] = []
         for batch in values:
+            if batch.switches:
+                judged.append(Judged(self._placed(batch), new_records(0)))
             if batch.ticks.size:
                 judged.append(self._quality.judge(batch.ticks))
             if batch.last:
@@ -51,6 +64,39 @@ class JudgeLogic:
         """Return the state of the quality rules."""
         return self._quality.snapshot()
 
+    def _placed(self, batch: FeedBatch) -> TickArray:
+        """Return the records of a batch's switches."""
+        clock_ns = self._quality.receive_clock_ns
+        return np.concatenate(
+            [
+                switch_record(in_time(switch, clock_ns), clock_ns or 0, number)
+                for number, switch in enumerate(batch.switches, batch.first_switch)
+            ]
+        )
+
+
+def in_time(switch: ModelSwitch, clock_ns: int | None) -> ModelSwitch:
+    """Return a switch with an effective time that no symbol's event time can have reached.
+
+    Parameters
+    ----------
+    switch
+        As the ledger has it.
+    clock_ns
+        The receive clock where it is put into the log, nanoseconds UTC; None before the first tick.
+
+    Returns
+    -------
+    ModelSwitch
+        Effective at the second minute boundary after the receive clock, or later. So it stands in
+        every symbol's log before each boundary that it holds for, and all symbols switch at one
+        event time.
+    """
+    if clock_ns is None:
+        return switch
+    first_ns = floor_ns(clock_ns, MINUTE_NS) + _LEAD_NS
+    return msgspec.structs.replace(switch, effective_ns=max(switch.effective_ns, first_ns))
+
 
 class Routed(NamedTuple):
     """Records for one partition of one topic, in order."""
@@ -61,7 +107,7 @@ class Routed(NamedTuple):
 
 
 def route(judged: Judged, address: LogAddress, active: frozenset[int]) -> list[Routed]:
-    """Send each tick to its symbol's partition, and each heartbeat to every active one.
+    """Send each tick to its symbol's partition, heartbeats and switches to every active one.
 
     Parameters
     ----------
@@ -75,9 +121,11 @@ def route(judged: Judged, address: LogAddress, active: frozenset[int]) -> list[R
     by_partition: dict[int, list[OutRecord]] = {p: [] for p in active}
     symbols: dict[bytes, tuple[str, int]] = {}
     for raw, symbol, kind in _cut(judged.log):
-        if kind == Kind.HEARTBEAT:
+        if kind != Kind.TICK:
+            # A stream each: the feed does not say how many of the one come before the other.
+            stream = HEARTBEAT_STREAM if kind == Kind.HEARTBEAT else SWITCH_STREAM
             for records in by_partition.values():
-                records.append(OutRecord("", HEARTBEAT_STREAM, raw))
+                records.append(OutRecord("", stream, raw))
             continue
         name, partition = _place(symbol, symbols, address)
         by_partition[partition].append(OutRecord(name, name, raw))

@@ -130,6 +130,20 @@ def _vectors(values: list[Sequence[float | None]]) -> pa.Array:
     return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), pa.array(flat))
 
 
+def _lists(field: str, of: type[inspect.Type]) -> Build:
+    """Return what makes one field of the structs in a tuple a column of arrays."""
+
+    def build(values: list[Sequence[msgspec.Struct]]) -> pa.Array:
+        picked: list[Sequence[Any]] = [[getattr(one, field) for one in items] for items in values]
+        if of is inspect.FloatType:
+            return _vectors(picked)
+        ends = np.cumsum([0, *map(len, picked)])
+        flat = pa.array(list(chain.from_iterable(picked)), pa.string())
+        return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), flat)
+
+    return build
+
+
 def _maps(of: pa.DataType) -> Build:
     type_ = pa.map_(pa.string(), of)
     return lambda values: pa.array([list(value.items()) for value in values], type_)
@@ -151,9 +165,15 @@ _BUILDERS: dict[type[inspect.Type], Build] = {
 }
 
 
-def _builder(type_: inspect.Type) -> Build:
+def _present(type_: inspect.Type) -> inspect.Type:
+    """Return the type of a field where it is there."""
     if isinstance(type_, inspect.UnionType):
         (type_,) = (one for one in type_.types if not isinstance(one, inspect.NoneType))
+    return type_
+
+
+def _builder(type_: inspect.Type) -> Build:
+    type_ = _present(type_)
     if isinstance(type_, inspect.DictType):
         return _maps(pa.int64() if isinstance(type_.value_type, inspect.IntType) else pa.string())
     return _BUILDERS[type(type_)]
@@ -164,15 +184,25 @@ def _fields(record: type[msgspec.Struct]) -> list[tuple[str, str, Build]]:
     if not isinstance(info, inspect.StructType):
         msg = f"{record} is no struct"
         raise TypeError(msg)
-    return [
-        (
-            field.name,
-            _COLUMN_OF.get(field.name, field.name),
-            _times if field.name in _COLUMN_OF else _builder(field.type),
-        )
-        for field in info.fields
-        if field.name != "v"
-    ]
+    columns: list[tuple[str, str, Build]] = []
+    for field in info.fields:
+        if field.name in _COLUMN_OF:
+            columns.append((field.name, _COLUMN_OF[field.name], _times))
+        elif isinstance(field.type, inspect.VarTupleType) and isinstance(
+            field.type.item_type, inspect.StructType
+        ):
+            # An array of structs is one array a field: the votes as vote_role, vote_p_up, ...
+            columns += [
+                (
+                    field.name,
+                    f"{field.name.removesuffix('s')}_{part.name}",
+                    _lists(part.name, type(_present(part.type))),
+                )
+                for part in field.type.item_type.fields
+            ]
+        elif field.name != "v":
+            columns.append((field.name, field.name, _builder(field.type)))
+    return columns
 
 
 _FIELDS = {TABLE_OF[topic]: _fields(record) for topic, record in RECORD_TYPES.items()}

@@ -5,7 +5,7 @@ holds beyond the last snapshot, and skips the records that a replay makes again.
 whose order does not depend on batching, and one live writer per partition.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,6 +70,7 @@ class KafkaSink(FixedPartitionedSink[list[OutRecord], dict[str, Any]]):
         self._wall_ns = wall_ns
         self._observe = observe
         self._count = count
+        self._parts: dict[int, _Partition] = {}
 
     def list_parts(self) -> list[str]:
         """Name every partition of the topic."""
@@ -85,7 +86,7 @@ class KafkaSink(FixedPartitionedSink[list[OutRecord], dict[str, Any]]):
         self, _step_id: str, for_part: str, resume_state: dict[str, Any] | None
     ) -> "_Partition":
         """Open one partition after what the log already holds."""
-        return _Partition(
+        part = self._parts[int(for_part)] = _Partition(
             self._config,
             int(for_part),
             resume_state,
@@ -94,6 +95,19 @@ class KafkaSink(FixedPartitionedSink[list[OutRecord], dict[str, Any]]):
             self._observe,
             self._count,
         )
+        return part
+
+    def replays(self, partitions: Iterable[int], but: str) -> bool:
+        """Say whether a replay may still be behind what the log holds in some partitions.
+
+        Parameters
+        ----------
+        partitions
+            Which; one that is not open yet counts as behind.
+        but
+            A stream that is not looked at.
+        """
+        return any(p not in self._parts or self._parts[p].is_behind(but) for p in partitions)
 
 
 class _Partition(StatefulSinkPartition[list[OutRecord], dict[str, Any]]):
@@ -151,6 +165,12 @@ class _Partition(StatefulSinkPartition[list[OutRecord], dict[str, Any]]):
                 raw_key = self._keys[key] = key.encode()
             self._producer.write(self._topic, self._partition, raw_key, value, header)
         self._offset += 1
+
+    def is_behind(self, but: str) -> bool:
+        """Say whether the log holds records that have not been made again."""
+        return any(
+            stream != but and self._seq.get(stream, 0) < seq for stream, seq in self._held.items()
+        )
 
     def snapshot(self) -> dict[str, Any]:
         self._producer.flush()

@@ -48,7 +48,7 @@ def cut(records: TickArray, clocking: Clocking, clock_ns: int | None, boundary_n
     Parameters
     ----------
     records
-        One symbol's records in log order, at least one.
+        One symbol's ticks and heartbeats in log order, at least one.
     clock_ns, boundary_ns
         Event time and last boundary before them; None and anything before the first record.
     """

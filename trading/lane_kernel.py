@@ -59,7 +59,8 @@ def cut_kernel(
     Parameters
     ----------
     records
-        One symbol's records in log order, shape (n,), of ``domain.ticks.TICK_DTYPE``, n > 0.
+        One symbol's ticks and heartbeats in log order, shape (n,), of ``domain.ticks.TICK_DTYPE``,
+        n > 0; no switches.
     unsound
         Bits of a verdict with which a tick is no quote.
     grace_ns, lateness_ns

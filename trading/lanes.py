@@ -16,6 +16,7 @@ from domain.instruments import instrument
 from domain.nanos import floor_ns, iso
 from domain.orders import Order
 from domain.predictions import Signal
+from domain.switch_records import without_switches
 from domain.ticks import TICK_DTYPE, TickArray
 from trading.conversion import legs
 from trading.cuts import Clocking, Cuts, Price, cut
@@ -106,7 +107,8 @@ class Lane:
         )
 
     def add_records(self, records: TickArray) -> None:
-        """Append records in log order."""
+        """Append records in log order; switches of models are no business of an account."""
+        records = without_switches(records)
         if len(records):
             self._pending.append(records)
 

@@ -9,9 +9,10 @@ from domain.errors import BadUse, Corrupt
 from trading.lanes import LaneState
 from trading.marks import MarkState
 
-SNAPSHOT_VERSION = 2
-_READABLE = (1, 2)
-"""Version 1 differs in nothing but its signals, which know no verdict yet."""
+SNAPSHOT_VERSION = 3
+_READABLE = (1, 2, 3)
+"""They differ in nothing but their signals: those of version 1 know no verdict yet, those of 2 no
+votes."""
 
 
 class ExecutionState(msgspec.Struct, forbid_unknown_fields=True):

@@ -4,6 +4,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from jobs.evaluation.tape import Tape
+from models.batch.forest_trainer import ForestLearner, ForestParams
+from models.batch.xgboost_trainer import XgboostLearner, XgboostParams
 from models.contract import OnlineConfig
 from models.ensemble import EnsembleConfig
 from models.online.choice import Member, OnlineChoice
@@ -11,10 +13,8 @@ from models.online.forest import OnlineForest
 from models.online.logistic import OnlineLogistic
 from models.online.tree import OnlineTree
 from models.rules import RulesConfig
-from models.training.forest_trainer import ForestLearner, ForestParams
+from models.sequence.lstm_trainer import LstmLearner, LstmParams
 from models.training.learner import Learner
-from models.training.lstm_trainer import LstmLearner, LstmParams
-from models.training.xgboost_trainer import XgboostLearner, XgboostParams
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from domain.canonical import (
 )
 from domain.errors import BadUse, Corrupt
 from domain.nanos import MINUTE_NS
-from domain.predictions import Signal
+from domain.predictions import Signal, Vote
 from testkit import tapes
 from testkit.bar_rows import random_rows
 from testkit.tapes import PRICE_FIELDS
@@ -56,8 +56,9 @@ def signal(symbol: str = "EURUSD", minute: int = 0, p_up: float | None = 0.625) 
     ts_ns = minute * MINUTE_NS
     name = f"{symbol}-{minute}"
     return Signal(
-        name, symbol, ts_ns, ts_ns + 9, "m", "edge", "buy", True, 0.25, p_up, 1.1, None, "edge", 5
-    )
+        name, symbol, ts_ns, ts_ns + 9, "m", "edge", "buy", True, 0.25, p_up, 1.1, None, "edge", 5,
+        (Vote("online", "o", p_up, 0.75), Vote("rules", "r", None, 0.25)), 0.125, None, "s",
+    )  # fmt: skip
 
 
 FRAMES = ("5pip", "100tick", "1h", "60s", "1m", "1s")
@@ -79,7 +80,7 @@ def test_the_digest_never_changes_silently() -> None:
     )
     assert (
         signals_sha256(signal_columns(SIGNALS))
-        == "0f32b5a73a96909ba589cdb37c47ba07f822fca34d79fd6dc603af934f4817aa"
+        == "64465bb0d0cee74acb0a947bb3345853c67c9b62b6da648793dc070be19da77a"
     )
 
 
@@ -94,6 +95,12 @@ def _by_hand(form: str, records: Sequence[msgspec.Struct], layout: dict[str, str
         raw += framed(name) + framed(kind)
         for record in records:
             value = getattr(record, name)
+            if name == "votes":
+                value = ";".join(
+                    f"{vote.role},{vote.model_id},"
+                    f"{(math.nan if vote.p_up is None else vote.p_up).hex()},{vote.weight.hex()}"
+                    for vote in value
+                )
             if kind == "text":
                 raw += framed(value)
             else:
@@ -109,7 +116,7 @@ def test_the_form_is_as_it_is_described() -> None:
     assert bars_sha256(bar_columns(BARS)) == _by_hand("aifx bars 2", bars, BAR_LAYOUT)
     signals = sorted(SIGNALS, key=lambda s: (s.symbol, s.ts_event_ns))
     found = signals_sha256(signal_columns(SIGNALS))
-    assert found == _by_hand("aifx signals 2", signals, SIGNAL_LAYOUT)
+    assert found == _by_hand("aifx signals 3", signals, SIGNAL_LAYOUT)
 
 
 def test_order_of_arrival_does_not_matter() -> None:
@@ -133,9 +140,19 @@ def test_every_field_of_a_bar_is_in_the_digest(name: str) -> None:
 def test_every_field_of_a_signal_is_in_the_digest(name: str) -> None:
     """One other value is enough, also one where there was none."""
     old = getattr(SIGNALS[0], name)
-    new = {str: f"{old}x", bool: not old, type(None): 1.0}.get(type(old), 6)
+    new = {str: f"{old}x", bool: not old, type(None): 1.0, tuple: ()}.get(type(old), 6)
     assert new != old
     changed = [msgspec.structs.replace(SIGNALS[0], **{name: new}), *SIGNALS[1:]]
+    assert signals_sha256(signal_columns(changed)) != signals_sha256(signal_columns(SIGNALS))
+
+
+@pytest.mark.parametrize("field", Vote.__struct_fields__)
+def test_every_field_of_a_vote_is_in_the_digest(field: str) -> None:
+    """Who voted, how and with which weight: it has decided."""
+    votes = SIGNALS[0].votes
+    new = "x" if field in {"role", "model_id"} else 0.5
+    other = (msgspec.structs.replace(votes[0], **{field: new}), *votes[1:])
+    changed = [msgspec.structs.replace(SIGNALS[0], votes=other), *SIGNALS[1:]]
     assert signals_sha256(signal_columns(changed)) != signals_sha256(signal_columns(SIGNALS))
 
 

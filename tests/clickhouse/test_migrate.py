@@ -105,7 +105,7 @@ def value(client: Client, query: str) -> Any:
 
 def test_an_old_database_keeps_its_rows(before: Client) -> None:
     """New columns are zero or null there; merges over both kinds of parts lose nothing."""
-    assert migrate(before) == ["0006_quality_and_more_bars.sql"]
+    assert migrate(before) == ["0006_quality_and_more_bars.sql", "0007_models.sql"]
     for _ in range(2):
         assert value(before, "SELECT count() FROM bars FINAL") == 10
         assert value(before, "SELECT sum(tick_count) FROM bars FINAL") == 45
@@ -114,6 +114,8 @@ def test_an_old_database_keeps_its_rows(before: Client) -> None:
         for table, count in (("ticks", 5), ("ticks_rejected", 5), ("features", 1), ("signals", 1)):
             found = f"SELECT countIf(verdict = 0 AND run = 'old') FROM {table} FINAL"  # noqa: S608
             assert value(before, found) == count
+        unexplained = "empty(vote_role) AND empty(vote_p_up) AND agreement IS NULL AND schema = ''"
+        assert value(before, f"SELECT countIf({unexplained}) FROM signals FINAL") == 1  # noqa: S608
         before.command("OPTIMIZE TABLE bars FINAL")
         before.command("OPTIMIZE TABLE ticks FINAL")
     assert migrate(before) == []
@@ -124,7 +126,7 @@ def test_the_sixth_may_be_repeated(before: Client) -> None:
     migrate(before)
     put(before, "bars", "new", [bar("5pip", 7, 9, seq=seq) for seq in (1, 2)])
     before.command("TRUNCATE TABLE schema_migrations")
-    assert len(migrate(before)) == 6
+    assert len(migrate(before)) == 7
     assert value(before, "SELECT count() FROM bars FINAL") == 12
 
 

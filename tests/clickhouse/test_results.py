@@ -15,7 +15,7 @@ from domain.bars import DEFAULT_TIMEFRAMES, Bar, frame_of
 from domain.canonical import bar_columns, bars_sha256, signal_columns, signals_sha256
 from domain.nanos import MINUTE_NS
 from domain.orders import Execution, Order, OrderStatus, Position
-from domain.predictions import Signal
+from domain.predictions import Signal, Vote
 from domain.ticks import Verdict, new_records
 from sinks.clickhouse_batch import ArchiveBatch
 from sinks.clickhouse_columns import arrow_table
@@ -65,6 +65,8 @@ def signals(random: np.random.Generator) -> list[Signal]:
                     f"{symbol}{k}", symbol, k * MINUTE_NS, k * MINUTE_NS + 9, "m", "edge",
                     "flat" if p_up is None else "buy", p_up is not None, abs(2 * (p_up or 0.5) - 1),
                     p_up, bid, bid, "cold" if p_up is None else "edge", k << 16,
+                    tuple(Vote("online", f"o{i}", p_up, i / 7) for i in range(k % 3)), 0.04,
+                    None if p_up is None else k / 20, "s",
                 )
             )  # fmt: skip
     return found

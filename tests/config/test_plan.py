@@ -24,6 +24,7 @@ from config.plan import (
     share_of,
     worker_names,
 )
+from domain.deployments import ModelSwitch, Stage
 from domain.errors import Corrupt
 from domain.log import LogAddress
 from domain.topics import Topic
@@ -43,7 +44,7 @@ def _plan(run_dir: Path, feed: AnyFeed = FEEDS[0]) -> Plan:
         feed=feed,
         feed_fingerprint="recorded:0",
         speed=None,
-        batch_model=None,
+        deployments=(ModelSwitch("xgboost", "ab" * 16, Stage.CANARY, 7, 0.25),),
         settings={"ingest": {"grace_ms": 500}},
     )
 

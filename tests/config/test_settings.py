@@ -10,7 +10,15 @@ import msgspec
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from config.settings import ENV_PREFIX, FILE_NAME, Settings, load, settings_of, without_secrets
+from config.settings import (
+    ENV_PREFIX,
+    FILE_NAME,
+    ROLES,
+    Settings,
+    load,
+    settings_of,
+    without_secrets,
+)
 from domain.errors import BadUse
 
 Write = Callable[[str], Path]
@@ -151,7 +159,19 @@ BOUNDS: list[tuple[str, str, Any]] = [
     ("bars", "timeframes", ["1m", "fortnight"]),
     ("bars", "timeframes", "1m"),
     ("models", "online_weight", -0.1),
-    ("models", "batch_weight", -0.1),
+    ("models", "xgboost_weight", -0.1),
+    ("models", "forest_weight", float("inf")),
+    ("models", "online_kind", "oracle"),
+    ("models", "ensemble_learning_rate", -0.1),
+    ("models", "ensemble_weight_floor", 0.2),
+    ("models", "min_members", 0),
+    ("models", "min_members", 6),
+    ("models", "min_weight", 1.1),
+    ("models", "min_agreement", -0.1),
+    ("models", "max_age_days", -1),
+    ("models", "trial_alpha", 0),
+    ("models", "min_accuracy", 1),
+    ("models", "min_signals", 0),
     ("models", "online_weight", float("nan")),
     ("models", "online_learning_rate", 0),
     ("models", "online_min_labels", 0),
@@ -194,7 +214,13 @@ def test_a_value_out_of_bounds_is_refused(section: str, name: str, value: Any) -
         ("dashboard", "port", 0),
         ("dashboard", "port", 65_535),
         ("models", "online_weight", 0),
-        ("models", "batch_weight", 0),
+        ("models", "xgboost_weight", 0),
+        ("models", "ensemble_learning_rate", 0),
+        ("models", "min_members", 5),
+        ("models", "min_weight", 1),
+        ("models", "max_age_days", 0),
+        ("models", "min_accuracy", 0),
+        ("models", "min_signals", 1_000),
         ("bars", "timeframes", ("1m",)),
     ],
 )
@@ -231,12 +257,29 @@ def test_timeframes_stand_in_one_order(write: Write, monkeypatch: pytest.MonkeyP
     assert load(path).bars.timeframes == ("30s", "1m")
 
 
-@pytest.mark.parametrize("one", ["online_weight", "batch_weight"])
+WEIGHTS = [f"{role}_weight" for role in ROLES]
+
+
+@pytest.mark.parametrize("one", WEIGHTS)
 def test_some_model_is_deployed(one: str) -> None:
-    """One weight may be 0, not both: a run without a model would decide nothing."""
-    assert getattr(settings_of({"models": {one: 0}}).models, one) == 0
-    with pytest.raises(BadUse, match=r"setting models: .*are both 0: no model would be deployed"):
-        settings_of({"models": {"online_weight": 0, "batch_weight": 0}})
+    """All weights but one may be 0, not all: a run without a model would decide nothing."""
+    others = {name: 0 for name in WEIGHTS if name != one}
+    assert list(settings_of({"models": others}).models.weights) == [one.removesuffix("_weight")]
+    with pytest.raises(BadUse, match=r"setting models: .*are all 0: no model would be deployed"):
+        settings_of({"models": {**others, one: 0}})
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"min_members": 5, "lstm_weight": 0}, "min_members is 5, and 4 roles have a weight"),
+        ({"min_signals": 1_001}, "window_signals must be at least min_signals"),
+    ],
+)
+def test_settings_of_models_fit_together(values: dict[str, Any], words: str) -> None:
+    """What could never be reached is refused when it is read."""
+    with pytest.raises(BadUse, match=words):
+        settings_of({"models": values})
 
 
 def test_settings_do_not_change_once_read() -> None:

@@ -17,6 +17,7 @@ from clickhouse.tables import TABLE_OF
 from config import settings as config
 from config.settings import Settings
 from domain.bars import Passed
+from domain.deployments import IN_FLOW, SLOTS, STAGES
 from domain.log import END_HEADER, STAMP_HEADER, Stamp
 from domain.ticks import TICK_DTYPE, Kind, TickSource, Verdict
 from domain.topics import RECORD_TYPES, RECORD_VERSIONS, Topic
@@ -217,6 +218,14 @@ def test_the_layout_of_a_tick_is_documented() -> None:
     assert f"{TICK_DTYPE.itemsize} bytes" in text
     for words in (Kind, TickSource):
         assert ", ".join(f"{one.value} {one.name.lower()}" for one in words) in text
+
+
+def test_the_numbers_of_a_switch_are_documented() -> None:
+    """Slots, and the stages that a run takes notice of."""
+    text = section(document("records.md"), "`ticks`, ")
+    stages = [(at, stage) for at, stage in enumerate(STAGES) if stage in IN_FLOW]
+    for words in (list(enumerate(SLOTS)), stages):
+        assert ", ".join(f"{at} `{one}`" for at, one in words) in text
 
 
 def test_every_verdict_bit_is_documented() -> None:

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.errors import Drop
+from domain.switch_records import switch_record
 from domain.ticks import (
     REJECTED,
     SUSPECT,
@@ -19,6 +20,7 @@ from domain.ticks import (
     heartbeat,
     new_records,
 )
+from testkit.switches import a_switch
 from testkit.tapes import ticks
 
 GOLDEN = (
@@ -84,7 +86,11 @@ def test_the_bytes_of_a_heartbeat() -> None:
 
 def test_the_numbers_on_the_wire() -> None:
     """Kinds and sources are never renumbered."""
-    assert {kind.name: kind.value for kind in Kind} == {"TICK": 0, "HEARTBEAT": 1}
+    assert {kind.name: kind.value for kind in Kind} == {
+        "TICK": 0,
+        "HEARTBEAT": 1,
+        "SWITCH": 2,
+    }
     assert {s.name: s.value for s in TickSource} == {"RECORDED": 0, "SIMULATED": 1}
     assert TICK_VERSION == 1
 
@@ -165,6 +171,22 @@ def test_the_event_clock_runs_forward() -> None:
     )
     assert event_clock(records, 500_000_000).tolist() == [10 * 10**9, 10 * 10**9, 10_500_000_000]
     assert event_clock(records[:0], 1).size == 0
+
+
+def test_a_switch_moves_no_event_clock() -> None:
+    """Neither by its effective time, which lies ahead, nor by its receipt; wherever it stands."""
+    records = np.concatenate(
+        [ticks("EURUSD", [(10, 1, 2), (11, 1, 2)], "1970-01-01"), heartbeat(12_000_000_000)]
+    )
+    switch = switch_record(a_switch(), 90_000_000_000)
+    strewn = np.concatenate([switch, records[:1], switch, switch, records[1:], switch])
+    smallest = np.iinfo(np.int64).min
+    assert event_clock(strewn, 500_000_000, 1_000).tolist() == [
+        smallest,
+        *[10_000_000_000 - 1_000] * 3,
+        11_000_000_000 - 1_000,
+        *[11_500_000_000] * 2,
+    ]
 
 
 @pytest.mark.parametrize(

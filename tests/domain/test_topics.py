@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.bars import Bar, Passed
+from domain.deployments import ModelEvent
 from domain.errors import Drop
 from domain.orders import Execution, Order, Position
-from domain.predictions import FeatureVector, Prediction, Signal
+from domain.predictions import FeatureVector, Prediction, Signal, Vote
 from domain.topics import (
     RECORD_TYPES,
     RECORD_VERSIONS,
@@ -58,12 +59,37 @@ GOLDEN: dict[Topic, tuple[msgspec.Struct, str]] = {
     ),
     Topic.SIGNALS: (
         Signal(
-            "id", "EURUSD", 60, 61, "m", "edge-hold", "buy", True, 0.5, 0.75, 1.1, None, "edge", 9
+            "id",
+            "EURUSD",
+            60,
+            61,
+            "m",
+            "edge-hold",
+            "buy",
+            True,
+            0.5,
+            0.75,
+            1.1,
+            None,
+            "edge",
+            9,
+            (Vote("online", "o", 0.75, 1.0), Vote("rules", "r", None, 0.0)),
+            0.125,
+            1.0,
+            "s",
         ),
         (
             '{"signal_id":"id","symbol":"EURUSD","ts_event_ns":60,"ts_recv_ns":61,"model_id":"m",'
             '"rule":"edge-hold","side":"buy","actionable":true,"strength":0.5,"p_up":0.75,"bid":1.1,'
-            '"ask":null,"reason":"edge","verdict":9,"v":2}'
+            '"ask":null,"reason":"edge","verdict":9,"votes":[["online","o",0.75,1.0],["rules","r",null,0.0]],'
+            '"threshold":0.125,"agreement":1.0,"schema":"s","v":3}'
+        ),
+    ),
+    Topic.MODELS: (
+        ModelEvent("EURUSD", 60, "rollback", "lstm", "a", "b", "champion", "it raised", "hash"),
+        (
+            '{"symbol":"EURUSD","ts_event_ns":60,"kind":"rollback","slot":"lstm","artefact_id":"a",'
+            '"before_id":"b","stage":"champion","reason":"it raised","golden_sha256":"hash","v":1}'
         ),
     ),
     Topic.ORDERS: (
@@ -161,8 +187,8 @@ def test_the_bytes_of_a_record(topic: Topic) -> None:
 
 def test_the_versions_of_the_records() -> None:
     """A changed record counts its own version up, and no other; it is the last field."""
-    second = {Topic.BARS, Topic.FEATURES, Topic.SIGNALS}
-    assert {topic: 2 if topic in second else 1 for topic in RECORD_TYPES} == RECORD_VERSIONS
+    versions = {Topic.BARS: 2, Topic.FEATURES: 2, Topic.SIGNALS: 3}
+    assert {topic: versions.get(topic, 1) for topic in RECORD_TYPES} == RECORD_VERSIONS
     for topic, type_ in RECORD_TYPES.items():
         assert type_.__struct_fields__[-1] == "v"
         assert getattr(GOLDEN[topic][0], "v", None) == RECORD_VERSIONS[topic]
@@ -292,6 +318,7 @@ def test_the_names_of_the_topics() -> None:
         "features",
         "predictions",
         "signals",
+        "models",
         "orders",
         "executions",
         "positions",

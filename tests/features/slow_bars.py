@@ -14,7 +14,7 @@ import pytest
 
 from domain.bars import BAR_DTYPE
 from domain.instruments import instrument
-from domain.ticks import SUSPECT, TickArray
+from domain.ticks import SUSPECT, Kind, TickArray
 from features.bar_kernel import EDGE_DTYPE
 from features.bars import BarConfig, BarOut
 from tests.features.slow_quality import Market
@@ -129,7 +129,10 @@ class SlowBars:
         )
 
     def _in_time(self, record: tuple[Any, ...]) -> bool:
-        beat, event, recv = record[:3]
+        kind, event, recv = record[:3]
+        if kind == Kind.SWITCH:
+            return True
+        beat = kind == Kind.HEARTBEAT
         before = self.clock
         wait = self.config.lateness_ns
         proven = recv - max(wait, self.config.grace_ns) if beat else event - wait

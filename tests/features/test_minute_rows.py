@@ -24,6 +24,7 @@ from features.minute_rows import (
 from features.panel import PanelConfig
 from features.spec import CROSS_FEATURES, FEATURES, LOCAL_FEATURES, SCHEMA
 from testkit.bar_rows import bar_rows
+from testkit.switches import a_switch
 from tests.features.panel_tapes import FRIDAY, Closes, news, open_ends, panel, random_closes
 
 SYMBOLS = ("EURUSD", "USDJPY", "EURJPY")
@@ -152,6 +153,48 @@ def test_rows_come_in_order_with_the_minute_before_each(
     assert logic.pending == 0
     ready = np.concatenate([whole.rows.ready for whole in found])
     assert 10 < ready.sum() < ready.size
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    arrived=arrivals(),
+    alone=st.lists(st.booleans(), min_size=60, max_size=60),
+    resumed=st.booleans(),
+)
+def test_switches_stay_in_their_place_among_the_rows(
+    arrived: tuple[list[LocalRows], list[Item]], alone: list[bool], resumed: bool
+) -> None:
+    """One before every batch of own rows, with it or by itself: none overtakes what waits."""
+    own, items = arrived
+    told: list[Item] = []
+    for item in items:
+        if isinstance(item, LocalRows):
+            number = sum(isinstance(one, LocalRows) and one.edges.size > 0 for one in told)
+            switch = (a_switch(number),)
+            if alone[number]:
+                told += [_local([], [], 0)._replace(switches=switch), item]
+            else:
+                told.append(item._replace(switches=switch))
+        else:
+            told.append(item)
+    logic = JoinConfig().build(None)
+    found: list[JoinedRows] = []
+    for item in told:
+        found += _run(logic, [item])
+        if resumed:
+            logic = JoinConfig().build(json.loads(json.dumps(logic.snapshot())))
+    assert logic.pending == 0
+    order: list[object] = []
+    for whole in found:
+        order += [*whole.switches, *whole.edges["ts_event_ns"].tolist()]
+    assert order == [
+        one
+        for number, local in enumerate(own)
+        for one in (a_switch(number), *local.edges["ts_event_ns"].tolist())
+    ]
+    plain = _run(JoinConfig().build(None), items)
+    rows = [whole for whole in found if whole.edges.size]
+    assert _bytes(rows) == _bytes(plain)
 
 
 @settings(max_examples=60, deadline=None)
@@ -286,11 +329,11 @@ def test_rows_go_to_the_log_whole() -> None:
         assert vector.spread_mean_pips == 1.0
 
 
-@pytest.mark.parametrize("change", [{"v": 2}, {"schema": "another"}])
+@pytest.mark.parametrize("change", [{"v": 1}, {"schema": "another"}])
 def test_a_state_of_another_kind_is_refused(change: dict[str, Any]) -> None:
     """Rows of other features say nothing about these."""
     state = {**JoinConfig().build(None).snapshot(), **change}
-    with pytest.raises(Corrupt, match=r"^join state v[^\n]*does not fit v1 of [^\n]*$"):
+    with pytest.raises(Corrupt, match=r"^join state v[^\n]*does not fit v2 of [^\n]*$"):
         JoinConfig().build(state)
 
 

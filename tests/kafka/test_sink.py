@@ -105,6 +105,34 @@ def test_a_stamp_says_when_it_was_written_and_from_which_tick(address: LogAddres
     assert sink.observed == [("tick_to_bar", 5_000)]
 
 
+def test_it_is_known_how_long_a_replay_is_behind_the_log(address: LogAddress) -> None:
+    """Until every stream but one has been made again, in every partition that is asked for."""
+    first = Sink(address)
+    part = first.part()
+    assert first.sink.replays([0], "c") is False
+    assert first.sink.replays([0, 1], "c") is True, "the other one is not open yet"
+    part.write_batch([records("a", 1, 2)])
+    state = part.snapshot()
+    part.write_batch([records("a", 3, 4), records("b", 1, 1), records("c", 1, 2)])
+    part.snapshot()
+    second = Sink(address)
+    again = second.part(state)
+    for more, behind in ((records("a", 3, 3), True), (records("b", 1, 1), True)):
+        again.write_batch([more])
+        assert second.sink.replays([0], "c") is behind
+    again.write_batch([records("a", 4, 4)])
+    assert second.sink.replays([0], "c") is False
+    assert second.sink.replays([0], "other") is True
+    again.write_batch([records("c", 1, 2)])
+    assert second.sink.replays([0], "other") is False
+    again.snapshot()
+    assert streams(read(address, TOPIC)) == {
+        "a": whole("a", 4),
+        "b": whole("b", 1),
+        "c": whole("c", 2),
+    }
+
+
 def test_a_replay_of_the_same_records_writes_nothing(address: LogAddress) -> None:
     """The log held them when the process was killed before its snapshot."""
     first = Sink(address)

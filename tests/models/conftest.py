@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from domain.nanos import MINUTE_NS
+from models.batch.xgboost_trainer import XgboostParams, train
 from models.registry.artefact import Artefact
 from models.training.dataset import TrainingData
-from models.training.xgboost_trainer import XgboostParams, train
 
 N_FEATURES = 5
 START_NS = 1_400_000_000 * 1_000_000_000

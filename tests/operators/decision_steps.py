@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.bars import records_of
+from domain.deployments import ModelSwitch, Stage
 from domain.nanos import MINUTE_NS
 from domain.ticks import TickBatch
 from domain.topics import encode
@@ -17,11 +18,15 @@ from features.minute_features import FeatureConfig
 from features.minute_rows import JoinConfig, slice_of, vectors_of
 from features.panel import PanelConfig, PanelInput
 from features.spec import FEATURE_NAMES, SCHEMA
+from models.accuracy_gate import AccuracyGate
 from models.contract import Role
 from models.ensemble import EnsembleConfig
+from models.evaluation.sequential import SequentialTest
 from models.labels.delayed import DelayedLabels
 from models.online.logistic import OnlineLogistic
 from models.prediction import PredictionConfig
+from models.served import Loaded
+from models.trials import TrialsConfig
 from operators.decide import (
     BarStep,
     Closed,
@@ -42,31 +47,44 @@ HORIZON_NS = 3 * MINUTE_NS
 MIN_LABELS = 20
 
 
+TRAINED = "ab" * 16
+"""Id of the artefact that stands in the first slot."""
+
+
 @dataclass(frozen=True)
 class ByReturn:
-    """A batch model that follows the last return: enough to make signals of every kind."""
+    """A trained model that follows the last return: enough to make signals of every kind."""
 
-    role: Role = "batch"
-    model_id: str = "by-return"
+    role: Role = "xgboost"
+    model_id: str = TRAINED
     feature_schema: str = SCHEMA
     horizon_ns: int = HORIZON_NS
+    window: int = 1
+    golden_sha256: str = "golden"
 
-    def predict(self, x: NDArray[np.float64]) -> float | None:
-        """Return the logistic of the last return."""
-        return float(self.predict_rows(x[None])[0])
-
-    def predict_rows(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the same of each row."""
-        answers: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-x[:, 0] / 2.0))
+    def predict_windows(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the logistic of the last return of each window."""
+        answers: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-x[:, -1, 0] / 2.0))
         return answers
 
 
 def decision_config() -> DecisionConfig:
-    """Return an online and a batch model, and the rule."""
+    """Return an online and a trained model, rules, a gate that never closes, and the rule."""
     labels = DelayedLabels(HORIZON_NS)
-    online = OnlineLogistic(SCHEMA, FEATURE_NAMES, labels, min_labels=MIN_LABELS)
-    models = PredictionConfig(labels, online, ByReturn(), EnsembleConfig())
-    return DecisionConfig(models, SignalConfig(models.model_id, HORIZON_NS))
+    models = PredictionConfig(
+        labels=labels,
+        feature_schema=SCHEMA,
+        n_features=len(FEATURE_NAMES),
+        # Both must answer, so that the online model's warm-up is seen in the signals.
+        ensemble=EnsembleConfig(min_members=2, min_weight=0.0),
+        trials=TrialsConfig(SequentialTest(), "test"),
+        online=OnlineLogistic(SCHEMA, FEATURE_NAMES, labels, min_labels=MIN_LABELS),
+        slots=("xgboost",),
+        deployments=(ModelSwitch("xgboost", TRAINED, Stage.CHAMPION, 0),),
+        load=lambda _: Loaded(ByReturn(), 0, MINUTE_NS),
+    )
+    gate = AccuracyGate(labels, min_accuracy=0.0)
+    return DecisionConfig(models, gate, SignalConfig(SCHEMA, HORIZON_NS))
 
 
 CONFIG = decision_config()
@@ -80,6 +98,7 @@ class Out:
     vectors: list[bytes] = field(default_factory=list)
     predictions: list[bytes] = field(default_factory=list)
     signals: list[bytes] = field(default_factory=list)
+    events: list[bytes] = field(default_factory=list)
 
     def closed(self, closed: Closed, timeframes: tuple[str, ...]) -> None:
         """Take bars."""
@@ -91,6 +110,7 @@ class Out:
         self.vectors.extend(encode(v) for v in vectors_of(decided.symbol, decided.rows))
         self.predictions.extend(encode(p) for p in predictions(decided, CONFIG))
         self.signals.extend(encode(signal) for signal in decided.signals)
+        self.events.extend(encode(event) for event in decided.events)
 
     def extend(self, other: "Out") -> None:
         """Take what another run gave afterwards."""
@@ -99,7 +119,7 @@ class Out:
 
     def parts(self) -> tuple[list[bytes], ...]:
         """Return all of it."""
-        return self.bars, self.vectors, self.predictions, self.signals
+        return self.bars, self.vectors, self.predictions, self.signals, self.events
 
 
 class Way:

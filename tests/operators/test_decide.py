@@ -125,8 +125,9 @@ def test_each_boundary_has_one_signal_with_its_own_id(log: TickArray) -> None:
     assert all(moment % MINUTE_NS == 0 for moment in moments)
     assert [signal.ts_recv_ns for signal in signals] == edges["ts_recv_ns"].tolist()
     for signal in signals:
+        assert signal.model_id == signals[0].model_id
         assert signal.signal_id == signal_id(
-            CONFIG.predictions.model_id, "EURUSD", signal.ts_event_ns, "edge-hold"
+            signal.model_id, "EURUSD", signal.ts_event_ns, "edge-hold"
         )
 
 
@@ -157,11 +158,10 @@ def test_a_cold_bar_gives_no_view() -> None:
     assert (signal.reason, signal.p_up, signal.actionable) == ("features_not_ready", None, False)
     records = predictions(decided[0], CONFIG)
     assert [(p.model, p.ready, p.p_up, p.reason) for p in records] == [
-        (model, False, None, "features_not_ready") for model in ("online", "batch", "ensemble")
+        (model, False, None, "features_not_ready") for model in ("online", "xgboost", "ensemble")
     ]
-    assert [p.model_id for p in records] == [
-        CONFIG.model_ids[role] for role in ("online", "batch", "ensemble")
-    ]
+    assert [p.model_id for p in records[:2]] == list(CONFIG.predictions.deployed().values())
+    assert records[-1].model_id == signal.model_id
 
 
 def test_the_verdict_of_the_quote_travels_into_the_signal() -> None:
@@ -191,7 +191,7 @@ def test_a_view_on_an_old_bar_is_none() -> None:
     assert (signal.p_up, signal.actionable) == (None, False)
     assert signal.side == signals[-1].side
     records = predictions(decided, CONFIG)
-    assert [p.model for p in records] == ["online", "batch", "ensemble"]
+    assert [p.model for p in records] == ["online", "xgboost", "ensemble"]
     assert records[-1].p_up is not None
     assert records[-1].ts_event_ns < signal.ts_event_ns
 

@@ -1,19 +1,26 @@
 """Malformed ticks: never an error, always a dead letter and a rejected tick with its reason."""
 
+import struct
 from collections import Counter
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 
 from domain.log import Polled, Stamp
+from domain.switch_records import switch_record
 from domain.ticks import TICK_DTYPE, Kind, TickArray, Verdict, heartbeat, new_records, reasons
 from domain.topics import Topic
 from operators.decode import rejected_ticks, ticks_of
+from testkit.switches import a_switch
 from testkit.tapes import walk
 
 SIZE = TICK_DTYPE.itemsize
 SYMBOLS = ("EURUSD", "USDJPY")
-TAPE = np.concatenate([walk("EURUSD", 50, seed=1), walk("USDJPY", 50, seed=2), heartbeat(7)])
+SWITCH = switch_record(a_switch(share=0.25), 7)
+TAPE = np.concatenate(
+    [walk("EURUSD", 50, seed=1), walk("USDJPY", 50, seed=2), heartbeat(7), SWITCH, SWITCH]
+)
 GOOD = TAPE[3:4].tobytes()
 Mutation = Callable[[np.random.Generator, bytes], bytes]
 
@@ -67,6 +74,30 @@ def test_each_defect_has_its_name() -> None:
     record, why = judged(GOOD + changed(other, 1, b"\x02") + changed(GOOD, 0, b"\0"))
     assert why == ["unknown_version", "unknown_kind"]
     assert record["symbol"][0] == b"USDJPY"
+
+
+@pytest.mark.parametrize(
+    ("at", "put", "reason"),
+    [
+        (2, b"\x03", "slot 3; this reader knows slots 0 to 2"),
+        (3, b"\x06", "stage 6; this reader knows stages 0 to 5"),
+        (3, b"\x01", "stage validated is none that a run takes notice of"),
+        (8, bytes(16), f"'{'0' * 32}' is no artefact id"),
+        (24, b"\xff" * 8, "effective_ns -1 is no time since 1970"),
+        (40, struct.pack("<d", 0.0), "share 0.0 is not in (0, 1]"),
+        (40, struct.pack("<d", -0.5), "share -0.5 is not in (0, 1]"),
+        (40, struct.pack("<d", 1.0000001), "share 1.0000001 is not in (0, 1]"),
+        (40, struct.pack("<d", np.nan), "share nan is not in (0, 1]"),
+    ],
+)
+def test_a_malformed_switch_is_a_dead_letter(at: int, put: bytes, reason: str) -> None:
+    """With the reason in words; the good ones beside it stay."""
+    good, bad = SWITCH.tobytes(), changed(SWITCH.tobytes(), at, put)
+    records, dead = ticks_of(polled([good, bad, GOOD]), SYMBOLS)
+    assert records.tobytes() == good + GOOD
+    assert [(letter.offset, letter.reason) for letter in dead] == [(41, f"switch record: {reason}")]
+    assert dead[0].value == bad
+    assert judged(bad)[1] == ["unknown_kind"]
 
 
 def test_without_symbols_a_symbol_must_be_printable() -> None:
@@ -152,11 +183,21 @@ MUTATIONS: tuple[Mutation, ...] = (
 )
 
 
+def is_switch(record: bytes) -> bool:
+    """Say whether a record names a slot, a stage of a run, an artefact, a time and a share."""
+    (effective_ns,) = struct.unpack("<q", record[24:32])
+    (share,) = struct.unpack("<d", record[40:48])
+    named = record[2] < 3 and 2 <= record[3] <= 5 and any(record[8:24])
+    return bool(named and effective_ns >= 0 and 0.0 < share <= 1.0)
+
+
 def is_good(value: bytes) -> bool:
     """Say whether a value can be read, a record at a time."""
     for at in range(0, len(value), SIZE):
         record = value[at : at + SIZE]
-        if len(record) < SIZE or record[0] != 1 or record[1] > 1:
+        if len(record) < SIZE or record[0] != 1 or record[1] > 2:
+            return False
+        if record[1] == 2 and not is_switch(record):
             return False
         if record[1] == 0 and record[8:24].rstrip(b"\0").decode("latin-1") not in SYMBOLS:
             return False

@@ -6,18 +6,22 @@ from typing import Any
 import numpy as np
 import pytest
 
+from domain.deployments import SLOTS
+from domain.switch_records import IN_FLOW_BITS, switch_record
 from domain.ticks import TICK_DTYPE, Kind, TickArray, decode_ticks, heartbeat, new_records
 from features.split_kernel import check_kernel, split_kernel, symbol_table, words_of
 from operators.decode import by_symbol
+from testkit.switches import a_switch
 from testkit.tapes import ticks
 
 SYMBOLS = ("EURUSD", "USDJPY", "NZDUSD", "GBPUSD", "EURGBP")
+FLOW = len(SLOTS), IN_FLOW_BITS
 
 
 def oracle(records: TickArray, symbols: tuple[str, ...]) -> dict[str, bytes]:
     """Split by masks, a symbol at a time."""
-    beat = records["kind"] == Kind.HEARTBEAT
-    rows = {s: records[(records["symbol"] == s.encode()) & ~beat | beat] for s in symbols}
+    shared = records["kind"] != Kind.TICK
+    rows = {s: records[(records["symbol"] == s.encode()) & ~shared | shared] for s in symbols}
     return {symbol: mine.tobytes() for symbol, mine in rows.items() if mine.size}
 
 
@@ -27,11 +31,12 @@ def found(records: TickArray, symbols: tuple[str, ...]) -> dict[str, bytes]:
 
 
 def tape(seed: int, count: int, names: tuple[str, ...], beats: float) -> TickArray:
-    """Draw ticks of some symbols, a share of them heartbeats; every field is something."""
+    """Draw ticks of some symbols, a share of them for all symbols; every field is something."""
     rng = np.random.default_rng(seed)
     records = np.frombuffer(rng.bytes(count * TICK_DTYPE.itemsize), TICK_DTYPE).copy()
     records["version"] = 1
-    records["kind"] = np.where(rng.random(count) < beats, Kind.HEARTBEAT, Kind.TICK)
+    for_all = rng.choice([Kind.HEARTBEAT, Kind.SWITCH], count, p=[0.8, 0.2])
+    records["kind"] = np.where(rng.random(count) < beats, for_all, Kind.TICK)
     records["symbol"] = np.array(names, "S16")[rng.integers(0, len(names), count)]
     return records
 
@@ -52,16 +57,25 @@ def test_the_kernels_do_what_they_do_as_plain_python() -> None:
     records = tape(7, 200, (*SYMBOLS, "", "\x01", "ABCDEFGHIJKLMNOP"), 0.1)
     records["version"][150:] = np.arange(50)
     records["kind"][50:60] = np.arange(10)
+    for row in range(60, 80):
+        records[row] = switch_record(a_switch(row), row)[0]
+    rng = np.random.default_rng(8)
+    for row in range(80, 120):
+        # A switch of which one byte is another.
+        raw = bytearray(switch_record(a_switch(row), row).tobytes())
+        raw[int(rng.integers(2, 48))] = int(rng.integers(256))
+        records[row] = np.frombuffer(bytes(raw), TICK_DTYPE)[0]
     table = symbol_table(SYMBOLS)
     plain: Callable[..., Any] = check_kernel.py_func
     for at in range(200):
         words = words_of(records[at : at + 1])
         for any_symbol in (False, True):
             for judged in (False, True):
-                args = (words, *table, any_symbol, judged)
+                args = (words, *table, any_symbol, judged, *FLOW)
                 assert check_kernel(*args) == plain(*args)
     words = words_of(records)
-    assert check_kernel(words, *table, False, False) == plain(words, *table, False, False)
+    args = (words, *table, False, False, *FLOW)
+    assert check_kernel(*args) == plain(*args)
     starts, rows = split_kernel(words, *table, len(SYMBOLS))
     plain_starts, plain_rows = split_kernel.py_func(words, *table, len(SYMBOLS))
     assert starts.tolist() == plain_starts.tolist()
@@ -119,6 +133,21 @@ def test_each_symbol_gets_its_ticks_and_every_heartbeat() -> None:
         [Kind.HEARTBEAT, Kind.TICK, Kind.HEARTBEAT],
         [Kind.HEARTBEAT, Kind.HEARTBEAT],
     ]
+
+
+def test_each_symbol_gets_every_switch() -> None:
+    """Between its own ticks, where it stands in the log; the artefact id is no symbol."""
+    switch = switch_record(a_switch(artefact_id=b"USDJPY".ljust(16, b"\0").hex()), 5)
+    log = np.concatenate(
+        [ticks("EURUSD", [(0, 1.1, 1.2)]), switch, ticks("USDJPY", [(1, 150, 151)])]
+    )
+    found = by_symbol(log, ("EURUSD", "USDJPY", "NZDUSD"), 9)
+    assert [batch.records["kind"].tolist() for batch in found] == [
+        [Kind.TICK, Kind.SWITCH],
+        [Kind.SWITCH, Kind.TICK],
+        [Kind.SWITCH],
+    ]
+    assert all(switch.tobytes() in batch.records.tobytes() for batch in found)
 
 
 def test_without_heartbeats_a_quiet_symbol_gets_no_batch() -> None:

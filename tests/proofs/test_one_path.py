@@ -79,7 +79,7 @@ def test_no_result_knows_its_future(real_data: Path, tmp_path: Path) -> None:
     def play(to: str) -> Collected:
         kept: list[Collected] = []
         choice = feeds.choose(real_data / "ticks", ["EURUSD", "NZDUSD"], "2014-05-01", to, 0, 1)
-        backtest(choice, load(), tmp_path, None, inspect=kept.append)
+        backtest(choice, load(), tmp_path, inspect=kept.append)
         return kept[0]
 
     def key(record: Bar | Signal | Execution) -> bytes:

@@ -72,7 +72,7 @@ def new_plan(kafka_bootstrap: str, tmp_path: Path, log: TickArray) -> Callable[[
             feed=RecordedPlan(SYMBOLS, ""),
             feed_fingerprint="",
             speed=None,
-            batch_model=None,
+            deployments=(),
             settings=without_secrets(settings_of(settings)),
         )
         plans.save(plan)

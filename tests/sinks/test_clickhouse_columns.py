@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 
 from clickhouse.migrate import connect, migrate
 from clickhouse.tables import TABLE_OF, TICK_TABLES
+from domain.canonical import VOTE_COLUMNS
+from domain.deployments import ModelEvent
 from domain.errors import Halt
 from domain.orders import Execution, Order, Position
-from domain.predictions import FeatureVector, Prediction, Signal
+from domain.predictions import FeatureVector, Prediction, Signal, Vote
 from domain.ticks import TICK_DTYPE, new_records
 from domain.topics import RECORD_TYPES, DeadLetter, Topic, WorkerMetrics
 from sinks.clickhouse_batch import ArchiveBatch
@@ -52,8 +54,15 @@ SAMPLES: dict[Topic, list[msgspec.Struct]] = {
         Prediction("EURUSD", NOW_NS, 2, "batch", "id", 300, 0.0, True),
     ],
     Topic.SIGNALS: [
-        Signal("a", "EURUSD", NOW_NS, 2, "m", "r", "buy", True, 0.5, 0.75, 1.1, 1.2, "é", 3),
+        Signal(
+            "a", "EURUSD", NOW_NS, 2, "m", "r", "buy", True, 0.5, 0.75, 1.1, 1.2, "é", 3,
+            (Vote("online", "o", 1 / 3, 0.1), Vote("é", "", None, -0.0)), 1e-308, 2 / 3, "s",
+        ),
         Signal("b", "EURUSD", NOW_NS, 2, "m", "r", "flat", False, 0.0, None, None, None, ""),
+    ],
+    Topic.MODELS: [
+        ModelEvent("EURUSD", NOW_NS, "switch", "lstm", "a" * 32, "", "canary", "why: 1/3 é", "g"),
+        ModelEvent("EURUSD", NOW_NS, "switch", "lstm", "b" * 32, "", "canary", "why: 1/3 é", "g"),
     ],
     Topic.ORDERS: [
         Order("o", "A", "s", "a", "EURUSD", "buy", Decimal(1000), "accepted", NOW_NS, 2),
@@ -112,6 +121,8 @@ def read(client: Client, topic: Topic, run: str) -> list[msgspec.Struct]:
     """Read the records of a run back, in no order."""
     record = RECORD_TYPES[topic]
     fields = [name for name in record.__struct_fields__ if name != "v"]
+    if "votes" in fields:
+        fields[fields.index("votes") : fields.index("votes") + 1] = VOTE_COLUMNS
     binary = {"value": "hex(value)"} if topic is Topic.DEAD_LETTER else {}
     expressions = ", ".join(binary.get(name, column(name)) for name in fields)
     found = client.query(
@@ -123,6 +134,11 @@ def read(client: Client, topic: Topic, run: str) -> list[msgspec.Struct]:
         values = dict(zip(fields, row, strict=True))
         if "values" in values:
             values["values"] = tuple(None if isnan(x) else x for x in values["values"])
+        if "vote_role" in values:
+            votes = zip(*(values.pop(name) for name in VOTE_COLUMNS), strict=True)
+            values["votes"] = tuple(
+                Vote(role, name, None if isnan(p) else p, weight) for role, name, p, weight in votes
+            )
         if binary:
             values["value"] = bytes.fromhex(values["value"])
         records.append(record(**values))

@@ -78,6 +78,12 @@ def _part(
     return source.build_part("feed", PART, state)
 
 
+def _state(row: int, *, done: bool = False) -> dict[str, Any]:
+    """Return the state of a feed without switches."""
+    none = {"taken": 0, "scheduled": 0, "given": 0, "ready": []}
+    return {"v": 2, "row": row, "done": done, **none}
+
+
 def _next(part: Partition) -> list[FeedBatch]:
     return list(part.next_batch())
 
@@ -137,7 +143,7 @@ def test_it_resumes_behind_the_last_row(rows: int) -> None:
     first = _part(feed, batch_rows=1)
     before = [batch for _ in range(rows) for batch in _next(first)]
     state = first.snapshot()
-    assert state == {"v": 1, "row": rows, "done": False}
+    assert state == _state(rows)
     after = _play(_part(feed, state=state, batch_rows=3))
     assert _seq(before) + _seq(after) == list(range(10))
 
@@ -147,15 +153,15 @@ def test_a_feed_that_has_ended_stays_so_after_a_restart() -> None:
     part = _part(TapeFeed(_tape(0)))
     _play(part)
     state = part.snapshot()
-    assert state == {"v": 1, "row": 1, "done": True}
+    assert state == _state(1, done=True)
     with pytest.raises(StopIteration):
         _part(TapeFeed(_tape(0)), state=state).next_batch()
 
 
 def test_a_state_of_another_version_is_refused() -> None:
     """Rows would otherwise be counted by another rule."""
-    with pytest.raises(Corrupt, match="state v2; this code knows v1"):
-        _part(TapeFeed(_tape(0)), state={"v": 2, "row": 0, "done": False})
+    with pytest.raises(Corrupt, match="state v1; this code knows v2"):
+        _part(TapeFeed(_tape(0)), state={"v": 1, "row": 0, "done": False})
 
 
 @pytest.mark.parametrize(("speed", "factor"), [(1.0, 1.0), (60.0, 60.0), (0.5, 0.5)])
@@ -202,7 +208,7 @@ def test_a_receipt_that_goes_back_is_due_at_once(clock: Clock) -> None:
 
 def test_after_a_restart_the_pace_begins_with_the_next_row(clock: Clock) -> None:
     """Time that was played before a stop is not waited for again."""
-    state = {"v": 1, "row": 2, "done": False}
+    state = _state(2)
     part = _part(TapeFeed(_tape(0, 10, 20, 21)), state=state, speed=1.0)
     assert _seq(_next(part)) == [2]
     assert _next(part) == []
@@ -257,7 +263,7 @@ def test_a_drain_gives_the_last_batch_here() -> None:
     quiesce.drain()
     (batch,) = _next(part)
     assert (batch.ticks.size, batch.last, batch.end_ns) == (0, True, None)
-    assert part.snapshot() == {"v": 1, "row": 3, "done": True}
+    assert part.snapshot() == _state(3, done=True)
     with pytest.raises(StopIteration):
         part.next_batch()
 

@@ -6,16 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.errors import Corrupt
+from domain.errors import BadUse, Corrupt
 from domain.ids import signal_id
 from domain.nanos import MINUTE_NS
-from domain.predictions import Signal
-from trading.signals import RULE, SignalConfig, SignalLogic
+from domain.predictions import Signal, Vote
+from trading.signals import RULE, SignalConfig, SignalLogic, View
 
 HORIZON_NS = 5 * MINUTE_NS
-CONFIG = SignalConfig("model-1", HORIZON_NS, min_edge=0.125)
+CONFIG = SignalConfig("schema-1", HORIZON_NS, min_edge=0.125)
 
-# Minute: probability -> side and reason. The smallest edge is 0.125, exact in binary.
+# Minute: probability -> side and reason. The smallest edge is 0.125, exact in binary. A question
+# mark: the members do not agree; an X: the gate is closed.
 TAPES = {
     "an edge opens its side, just enough is enough": """
         0  0.625   buy   edge
@@ -51,6 +52,22 @@ TAPES = {
         0  0.7     buy   edge
         1  0.45    buy   hold
     """,
+    "what the members do not agree on opens no side, and closes none": """
+        0  0.9?    flat  no_agreement
+        1  0.5?    flat  no_edge
+        2  0.7     buy   edge
+        3  0.1?    buy   hold
+        7  0.1?    flat  horizon_passed
+        8  0.1     sell  edge
+    """,
+    "while the gate is closed every view wants flat": """
+        0  0.7     buy   edge
+        1  -       buy   why
+        2  0.9X    flat  accuracy_below_floor
+        3  0.5X    flat  accuracy_below_floor
+        4  0.5     flat  no_edge
+        5  0.9     buy   edge
+    """,
     "without a view the side stays as it is, also past the horizon": """
         0  0.7     buy   edge
         1  -       buy   why
@@ -63,9 +80,12 @@ TAPES = {
 GOLDEN: dict[str, Any] = {"v": 1, "side": "sell", "asked_ns": 3 * MINUTE_NS}
 
 
-def _decide(logic: SignalLogic, minute: int, p_up: float | None) -> Signal:
+def _decide(
+    logic: SignalLogic, minute: int, p_up: float | None, *, agrees: bool = True, open_: bool = True
+) -> Signal:
     ts_ns = minute * MINUTE_NS
-    return logic.decide(ts_ns, ts_ns + 7, (1.1, 1.2), p_up, "why")
+    view = View("model-1", p_up, "why", (), None, agrees, open_)
+    return logic.decide(ts_ns, ts_ns + 7, (1.1, 1.2), view)
 
 
 @pytest.mark.parametrize("tape", TAPES)
@@ -74,14 +94,22 @@ def test_the_rule(tape: str) -> None:
     logic = CONFIG.build("EURUSD", None)
     for line in TAPES[tape].strip().splitlines():
         minute, p_up, side, reason = line.split()
-        signal = _decide(logic, int(minute), None if p_up == "-" else float(p_up))
+        signal = _decide(
+            logic,
+            int(minute),
+            None if p_up == "-" else float(p_up.rstrip("?X")),
+            agrees="?" not in p_up,
+            open_="X" not in p_up,
+        )
         assert (signal.side, signal.reason) == (side, reason), line
         assert signal.actionable == (p_up != "-")
 
 
 def test_what_a_signal_carries() -> None:
-    """Times, identity, strength and quote, whole."""
-    signal = CONFIG.build("EURUSD", None).decide(60, 61, (1.1, 1.2), 0.75, "not read")
+    """Times, identity, strength, quote, and what explains it, whole."""
+    votes = (Vote("online", "o", 0.75, 1.0), Vote("rules", "r", None, 0.0))
+    view = View("model-1", 0.75, "not read", votes, 1.0)
+    signal = CONFIG.build("EURUSD", None).decide(60, 61, (1.1, 1.2), view, 9)
     assert signal == Signal(
         signal_id=signal_id("model-1", "EURUSD", 60, RULE),
         symbol="EURUSD",
@@ -96,14 +124,26 @@ def test_what_a_signal_carries() -> None:
         bid=1.1,
         ask=1.2,
         reason="edge",
+        verdict=9,
+        votes=votes,
+        threshold=0.125,
+        agreement=1.0,
+        schema="schema-1",
     )
 
 
 def test_without_a_view_there_is_no_strength_and_may_be_no_quote() -> None:
     """The reason is the one that was given."""
-    signal = CONFIG.build("EURUSD", None).decide(60, 61, None, None, "no_quote")
+    signal = CONFIG.build("EURUSD", None).decide(60, 61, None, View("m", None, "no_quote"))
     assert (signal.actionable, signal.strength, signal.p_up) == (False, 0.0, None)
     assert (signal.bid, signal.ask, signal.reason) == (None, None, "no_quote")
+
+
+@pytest.mark.parametrize("change", [{"min_edge": 0.0}, {"min_edge": 0.5}, {"horizon_ns": 0}])
+def test_bounds_are_held(change: dict[str, Any]) -> None:
+    """An edge of nothing would trade on noise, one of a half never."""
+    with pytest.raises(BadUse, match="min_edge in"):
+        SignalConfig(**{"schema": "s", "horizon_ns": HORIZON_NS, **change})
 
 
 def test_the_stored_state_is_read_and_written() -> None:

@@ -12,7 +12,7 @@ from trading.engine import ExecutionConfig
 from trading.snapshots import SNAPSHOT_VERSION
 
 CONFIG = ExecutionConfig(symbols=("EURUSD", "USDJPY"))
-GOLDEN = {v: Path(__file__).parent / "golden" / f"execution_v{v}.txt" for v in (1, 2)}
+GOLDEN = {v: Path(__file__).parent / "golden" / f"execution_v{v}.txt" for v in (1, 2, 3)}
 TAPE = """
     00:00:30.000 EURUSD 1.09990 1.10010
     00:00:30.000 USDJPY 149.990 150.010
@@ -98,7 +98,7 @@ def test_a_snapshot_is_plain(tmp_path: Path) -> None:
     check(snapshot)
 
 
-@pytest.mark.parametrize("change", [{"v": 3}, {"lanes": 5}, {"more": 1}])
+@pytest.mark.parametrize("change", [{"v": 4}, {"lanes": 5}, {"more": 1}])
 def test_another_layout_is_refused(tmp_path: Path, change: dict[str, object]) -> None:
     """State that is not understood whole is not used."""
     desk = until_golden(tmp_path)
