@@ -18,8 +18,11 @@ Out = Annotated[Path, typer.Option("--out", help="Folder for results.json, detai
 Horizon = Annotated[
     int, typer.Option("--horizon-bars", min=1, help="How many bars ahead the answer lies.")
 ]
+Coverage = Annotated[
+    float, typer.Option("--coverage", help="Share of earlier answers that were signals, in (0, 1].")
+]
 Floor = Annotated[
-    float, typer.Option("--floor", help="Accuracy that earlier answers must have had, in (0.5, 1).")
+    float, typer.Option("--floor", help="Accuracy that these must have had, in [0.5, 1).")
 ]
 Quick = Annotated[
     bool, typer.Option("--quick", help="Only the table: nothing that trains the models again.")
@@ -37,7 +40,8 @@ def evaluate(
     more: More = None,
     out: Out = Path("evaluation"),
     horizon_bars: Horizon = 1,
-    floor: Floor = 0.62,
+    coverage: Coverage = 0.01,
+    floor: Floor = 0.58,
     assumed_spread_pips: Spread = 1.5,
     slippage_pips: Slippage = 0.1,
     quick: Quick = False,
@@ -60,7 +64,7 @@ def evaluate(
     console = Console()
     config = EvaluationConfig(
         tape=TapeConfig(horizon_bars, assumed_spread_pips, slippage_pips),
-        selection=SelectionConfig(floor=floor),
+        selection=SelectionConfig(coverage, floor),
         quick=quick,
     )
     found = evaluate(read_bars(files), config, console.print)

@@ -71,7 +71,8 @@ def default_lineup() -> Lineup:
             ForestLearner(
                 ForestParams(depth=9, min_leaf_rows=60, column_share=0.2, tree_rows=40_000)
             ),
-            LstmLearner(LstmParams()),
+            # On bars of the bid the rollover is missing every day: a longer window hardly fills.
+            LstmLearner(LstmParams(window=8)),
         ),
         ensemble=EnsembleConfig(
             weights={"online": 0.5, "xgboost": 1.0, "forest": 1.0, "lstm": 0.5, "rules": 0.25},

@@ -1,6 +1,6 @@
 """What remains of the result when all that was tried is counted."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -70,12 +70,13 @@ def returns(tape: Tape, p_up: Floats, signal: Mask, tested: Mask) -> Floats:
 
 
 def trials(
-    tape: Tape, answers: Answers, chosen: Mask, tested: Mask
-) -> tuple[dict[str, Any], list[str]]:
-    """Return deflated Sharpe ratio and probability of overfitting, and the names of the trials.
+    tape: Tape, answers: Answers, chosen: Mask, others: Mapping[str, Mask], tested: Mask
+) -> dict[str, Any]:
+    """Return deflated Sharpe ratio and probability of overfitting over all that was tried.
 
-    A trial is one member, or the ensemble, with one fixed threshold; the chosen procedure is one
-    more. What is measured is the profit of each month (week, day) in pips after costs.
+    A trial is one member, or the ensemble, with one fixed threshold; each other way to choose the
+    threshold (``others``, by name) is one, and the chosen procedure is one more. What is measured
+    is the profit of each month (week, day) in pips after costs.
     """
     named = {"ensemble": answers.p_up, **answers.members}
     names = ["chosen"]
@@ -87,6 +88,9 @@ def trials(
                 continue
             names.append(f"{role} {edge:g}")
             columns.append(returns(tape, p_up, signal, tested))
+    for name, signal in others.items():
+        names.append(name)
+        columns.append(returns(tape, answers.p_up, signal, tested))
     table = np.column_stack(columns)
     deflated = deflated_sharpe(table[:, 0], sharpe(table))
     blocks = min(_BLOCKS, table.shape[0] // 4 * 2)
@@ -97,7 +101,7 @@ def trials(
         "best": names[int(np.argmax(sharpe(table)))],
         "deflated_sharpe": asdict(deflated),
         "overfitting": asdict(probability_of_overfitting(table, blocks)),
-    }, names
+    }
 
 
 def combinatorial(

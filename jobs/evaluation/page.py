@@ -10,6 +10,9 @@ from jobs.evaluation.tables import POOLED
 
 PAGE = "report.html"
 
+TARGET = 0.6
+"""Directional accuracy that the plots draw a line at."""
+
 Cell = Mapping[str, Any]
 
 _COLUMNS = (
@@ -56,7 +59,7 @@ def write_page(results: Mapping[str, Cell], details: Mapping[str, Any], out: Pat
 def render(results: Mapping[str, Cell], details: Mapping[str, Any]) -> str:
     """Return the page of some figures."""
     pooled = results[POOLED]
-    floor = details["config"]["selection"]["floor"]
+    floor = TARGET
     parts = [
         f"<h1>{escape(_headline(pooled))}</h1>",
         f'<p class="sub">{escape(_subtitle(details))}</p>',
@@ -77,6 +80,8 @@ def render(results: Mapping[str, Cell], details: Mapping[str, Any]) -> str:
         _figures(plots.coverage(details["curves"], floor), plots.calibration(details["curves"])),
         "<h2>Members alone, at the same coverage</h2>",
         _table(details["members"], more=(("mean weight", "mean_weight", "{:.3f}"),)),
+        "<h2>Other thresholds that were tried</h2>",
+        _table(details["alternatives"]),
         *_more(details),
         "<h2>What all the trials leave of it</h2>",
         f"<p>{escape(_trials(details['trials']))}</p>",
@@ -104,9 +109,9 @@ _PROCEDURE = (
     "Every model of a test span was trained on bars whose labels were known an embargo before it, "
     "and asked through its ONNX copy. The ensemble is the prediction logic of a run, bar by bar: "
     "online model, rules and weights learn from labels when they become known. The threshold of a "
-    "span is the least confidence at which the ensemble's own earlier answers met the floor; "
-    "without one, nothing is said. Intervals count labels that are open at one moment once, "
-    "whichever the pair."
+    "span is the confidence that the given share of the ensemble's own earlier answers reached, if "
+    "these met the floor; otherwise nothing is said. Intervals count labels that are open at one "
+    "moment once, whichever the pair."
 )
 
 

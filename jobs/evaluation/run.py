@@ -29,6 +29,8 @@ RESULTS = "results.json"
 DETAILS = "details.json"
 
 _MIN_FOLDS = 4
+_OTHER_COVERAGES = (0.05, 0.02, 0.01, 0.005, 0.003)
+_OTHER_FLOORS = (0.5, 0.58, 0.6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +165,7 @@ def _details(
     pooled = results[tables.POOLED]
     before_gate = tables.by_symbol(tape, answers.p_up, main.selected.signal, main.tested)
     curves = tables.curves(tape, answers.p_up, main.tested)
+    alternatives, chosen = _alternatives(main, config.embargo_days * DAY_NS)
     return {
         "config": asdict(config),
         "lineup": lineup.words(),
@@ -198,8 +201,32 @@ def _details(
         "anchored": pooled,
         "net_pips": overfitting.returns(tape, answers.p_up, main.signal, main.tested).tolist(),
         "events": answers.events,
-        "trials": overfitting.trials(tape, answers, main.signal, main.tested)[0],
+        "alternatives": alternatives,
+        "trials": overfitting.trials(tape, answers, main.signal, chosen, main.tested),
     }
+
+
+def _alternatives(main: Evaluated, embargo_ns: int) -> tuple[dict[str, Any], dict[str, Mask]]:
+    """Return what other thresholds would have given, and their signals: they were tried as well."""
+    tape, answers = main.tape, main.answers
+    starts = np.array([fold.start_ns for fold in main.folds], dtype=np.int64)
+    signals = {
+        f"coverage {coverage:g}, floor {floor:g}": select(
+            tape,
+            starts,
+            answers.p_up,
+            answers.agrees,
+            SelectionConfig(coverage, floor),
+            embargo_ns,
+        ).signal
+        for coverage in _OTHER_COVERAGES
+        for floor in _OTHER_FLOORS
+    }
+    table = {
+        name: tables.by_symbol(tape, answers.p_up, signal, main.tested)[tables.POOLED]
+        for name, signal in signals.items()
+    }
+    return table, signals
 
 
 def _more(main: Evaluated, config: EvaluationConfig, lineup: Lineup, say: Say) -> dict[str, Any]:

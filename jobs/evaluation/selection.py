@@ -1,8 +1,9 @@
-"""Which answers become signals: a threshold of confidence from the past alone, and the gate.
+"""Which answers become signals: a threshold of confidence from the past alone.
 
-Before each test span the threshold is the least confidence at which the ensemble's own earlier
-answers, all to bars that its models had not seen, were right often enough. Where no threshold met
-the floor nothing is said in that span: the ensemble abstains by default.
+Before each test span the threshold is set so that of the ensemble's own earlier answers, all to
+bars that its models had not seen, the most confident ``coverage`` would have been signals; and only
+if these were right often enough. Otherwise nothing is said in that span: the ensemble abstains by
+default.
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,6 @@ from numpy.typing import NDArray
 from domain.errors import BadUse
 from jobs.evaluation.tape import Tape
 from models.evaluation.scores import right
-from models.evaluation.selective import choose_threshold
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -27,8 +27,11 @@ class SelectionConfig:
 
     Parameters
     ----------
+    coverage
+        Share of the past answers that reach the threshold, in (0, 1]. A share, not an accuracy,
+        decides: the threshold at which an accuracy was met jumps about with the luck of a few.
     floor
-        Accuracy that past answers at or above the threshold must have had, in (0.5, 1).
+        Accuracy that these must have had, in [0.5, 1).
     min_signals
         How many of them there must have been (> 0).
 
@@ -38,12 +41,17 @@ class SelectionConfig:
         If a bound is broken.
     """
 
-    floor: float = 0.62
-    min_signals: int = 300
+    coverage: float = 0.01
+    floor: float = 0.58
+    min_signals: int = 100
 
     def __post_init__(self) -> None:
-        if not 0.5 < self.floor < 1 or self.min_signals < 1:
-            msg = f"a selection needs a floor in (0.5, 1) and min_signals >= 1: {self}"
+        bounds = 0 < self.coverage <= 1 and 0.5 <= self.floor < 1 and self.min_signals > 0
+        if not bounds:
+            msg = (
+                "a selection needs a coverage in (0, 1], a floor in [0.5, 1) and min_signals >= 1: "
+                f"{self}"
+            )
             raise BadUse(msg)
 
 
@@ -89,17 +97,21 @@ def select(
     confidence = np.abs(p_up - 0.5)
     for start, stop in _spans(starts_ns):
         past = known & (end <= start - embargo_ns)
-        threshold = choose_threshold(
-            confidence[past],
-            right(p_up[past], tape.labels.y[past]),
-            config.floor,
-            config.min_signals,
-            bound="point",
-        )
+        threshold = _threshold(confidence[past], right(p_up[past], tape.labels.y[past]), config)
         thresholds.append(threshold)
         if threshold is not None:
             signal |= could & (ts >= start) & (ts < stop) & (confidence >= threshold)
     return Selected(signal, tuple(thresholds))
+
+
+def _threshold(confidence: Floats, correct: Floats, config: SelectionConfig) -> float | None:
+    if not confidence.size:
+        return None
+    threshold = float(np.quantile(confidence, 1 - config.coverage))
+    reached = confidence >= threshold
+    if reached.sum() < config.min_signals or correct[reached].mean() < config.floor:
+        return None
+    return threshold
 
 
 def _spans(starts_ns: NDArray[np.int64]) -> Sequence[tuple[int, int]]:

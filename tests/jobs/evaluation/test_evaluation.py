@@ -15,10 +15,10 @@ from jobs.evaluation.page import write_page
 from jobs.evaluation.run import EvaluationConfig, evaluate, write
 from jobs.evaluation.selection import SelectionConfig
 from jobs.evaluation.tape import TapeConfig, make_tape
-from models.ensemble import EnsembleConfig
 from models.batch.forest_trainer import ForestLearner, ForestParams
-from models.sequence.lstm_trainer import LstmLearner, LstmParams
 from models.batch.xgboost_trainer import XgboostLearner, XgboostParams
+from models.ensemble import EnsembleConfig
+from models.sequence.lstm_trainer import LstmLearner, LstmParams
 from sources.recorded_bars import RecordedBars
 
 HOUR_NS = 3_600_000_000_000
@@ -78,7 +78,7 @@ def small_lineup() -> Lineup:
 
 
 CONFIG = EvaluationConfig(
-    selection=SelectionConfig(floor=0.62, min_signals=100), min_signals=50, quick=True
+    selection=SelectionConfig(coverage=0.3, floor=0.6), min_signals=50, quick=True
 )
 
 
