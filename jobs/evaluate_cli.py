@@ -1,5 +1,6 @@
 """``aifx evaluate``: how right the default ensemble is on recorded bars that it has not seen."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +25,10 @@ Coverage = Annotated[
 Floor = Annotated[
     float, typer.Option("--floor", help="Accuracy that these must have had, in [0.5, 1).")
 ]
+Ticks = Annotated[
+    Path | None,
+    typer.Option("--ticks", help="Folder of ticks instead: the minutes of a run."),
+]
 Quick = Annotated[
     bool, typer.Option("--quick", help="Only the table: nothing that trains the models again.")
 ]
@@ -38,6 +43,7 @@ Slippage = Annotated[
 def evaluate(
     bars: Bars = None,
     more: More = None,
+    ticks: Ticks = None,
     out: Out = Path("evaluation"),
     horizon_bars: Horizon = 1,
     coverage: Coverage = 0.01,
@@ -48,10 +54,11 @@ def evaluate(
 ) -> None:
     """Walk forward over recorded bars with the default ensemble, and report what was right."""
     files = [*(bars or []), *(more or [])]
-    if not files:
-        msg = "give bars to evaluate on: aifx evaluate --bars FILE..."
+    if bool(files) == (ticks is not None):
+        msg = "give bars or ticks to evaluate on: aifx evaluate --bars FILE..., or --ticks FOLDER"
         raise BadUse(msg)
     try:
+        from jobs.evaluation.minutes import MINUTES, evaluate_ticks
         from jobs.evaluation.page import write_page
         from jobs.evaluation.run import EvaluationConfig, evaluate, write
         from jobs.evaluation.selection import SelectionConfig
@@ -59,6 +66,7 @@ def evaluate(
     except ImportError as error:
         msg = f"evaluation needs the extra packages ({error.name}): pip install 'aifx[train]'"
         raise BadUse(msg) from error
+    from config import settings
     from sources.recorded_bars import read_bars
 
     console = Console()
@@ -67,7 +75,11 @@ def evaluate(
         selection=SelectionConfig(coverage, floor),
         quick=quick,
     )
-    found = evaluate(read_bars(files), config, console.print)
+    if ticks is not None:
+        days = replace(MINUTES, tape=config.tape, selection=config.selection)
+        found = evaluate_ticks(ticks, settings.load(None), days, console.print)
+    else:
+        found = evaluate(read_bars(files), config, console.print)
     results, _ = write(found, out)
     page = write_page(found["results"], found["details"], out)
     console.print(_table(found["results"]))

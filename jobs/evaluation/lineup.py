@@ -53,6 +53,14 @@ class Lineup:
         return {"learners": learners, "ensemble": asdict(self.ensemble)}
 
 
+def minute_lineup() -> Lineup:
+    """Return the members for bars of a minute: every trainer's own defaults, as `aifx train`."""
+    return Lineup(
+        learners=(XgboostLearner(), ForestLearner(), LstmLearner()),
+        ensemble=EnsembleConfig(learning_rate=0.2),
+    )
+
+
 def default_lineup() -> Lineup:
     """Return the members for bars of an hour: larger leaves and deeper trees than for minutes."""
     return Lineup(

@@ -124,7 +124,7 @@ def _headline(pooled: Cell) -> str:
 def _subtitle(details: Mapping[str, Any]) -> str:
     names = ", ".join(f"{bar['symbol']} ({bar['prices']})" for bar in details["bars"])
     first, last = details["tested_from"][:10], details["tested_to"][:10]
-    return f"{names}; horizon {details['horizon']}; tested {first} to {last}, never seen before"
+    return f"{names}; horizon {details['horizon']}; out of sample from {first} to {last}"
 
 
 def _tiles(pooled: Cell, details: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
+import matplotlib.dates
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -60,7 +61,14 @@ def coverage(curves: Mapping[str, Mapping[str, Any]], floor: float) -> str:
             if not curve:
                 continue
             points = curve["coverage"]
-            axes.plot(points["coverage"], points["accuracy"], "o-", color=colour, ms=3, label=name)
+            axes.plot(
+                points["coverage"],
+                points["accuracy"],
+                "o-",
+                color=colour,
+                ms=3,
+                label=name.replace("_", " "),
+            )
             axes.fill_between(
                 points["coverage"], points["low"], points["high"], color=colour, alpha=0.15, lw=0
             )
@@ -68,7 +76,7 @@ def coverage(curves: Mapping[str, Mapping[str, Any]], floor: float) -> str:
         axes.set_xscale("log")
         axes.set_xlabel("share of bars answered, the most confident first")
         axes.set_ylabel("directional accuracy")
-        axes.legend(frameon=False, labels=[name.replace("_", " ") for name in curves])
+        axes.legend(frameon=False)
         return _svg(figure)
 
 
@@ -116,6 +124,10 @@ def equity(net_pips: Sequence[float], period: str, first: str) -> str:
         start = np.datetime64(first[:10], "D")
         axes.plot(start + days.astype(np.int64), np.cumsum(net_pips), color=ACCENT)
         axes.axhline(0, color=MUTED, lw=0.9)
+        dates: Any = mpl.dates
+        ticks = dates.AutoDateLocator(maxticks=7)
+        axes.xaxis.set_major_locator(ticks)
+        axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(ticks))
         axes.set_ylabel("pips after spread and slippage")
         return _svg(figure)
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -116,15 +116,22 @@ def evaluate(
     started = time.monotonic()
     lineup = lineup or default_lineup()
     tape = make_tape(bars, config.tape)
-    span = _span(tape)
-    say(f"{len(tape.data.ts_ns):,} bars of {', '.join(tape.data.symbols)}, {span}")
+    main, found = evaluate_tape(tape, config, lineup, say)
+    if not config.quick:
+        found["details"] |= _more(main, bars, config, lineup, say)
+    found["details"]["seconds"] = round(time.monotonic() - started, 1)
+    return found
+
+
+def evaluate_tape(
+    tape: Tape, config: EvaluationConfig, lineup: Lineup, say: Say
+) -> tuple[Evaluated, dict[str, Any]]:
+    """Walk once through a tape; return the walk, and what `evaluate` returns without the rest."""
+    say(f"{len(tape.data.ts_ns):,} bars of {', '.join(tape.data.symbols)}, {_span(tape)}")
     main = walk(tape, lineup, config, None, say)
     results = tables.by_symbol(tape, main.answers.p_up, main.signal, main.tested)
     details = _details(main, config, lineup, results)
-    if not config.quick:
-        details |= _more(main, config, lineup, say)
-    details["seconds"] = round(time.monotonic() - started, 1)
-    return {"results": results, "details": details}
+    return main, {"results": results, "details": details}
 
 
 def walk(
@@ -169,20 +176,10 @@ def _details(
     return {
         "config": asdict(config),
         "lineup": lineup.words(),
-        "bars": [
-            {
-                "symbol": one.symbol,
-                "file": one.path.name,
-                "sha256": one.sha256,
-                "bars": int(one.close_ns.size),
-                "prices": "mid" if one.mid_known else "bid",
-                "repeated": one.repeated,
-            }
-            for one in tape.bars
-        ],
+        "bars": list(tape.sources),
         "tested_from": from_ns(main.folds[0].start_ns).isoformat(),
         "tested_to": from_ns(int(tape.data.ts_ns.max())).isoformat(),
-        "horizon": f"{tape.rule.horizon_ns / 3.6e12:g} h",
+        "horizon": _words(tape.rule.horizon_ns),
         "folds": [
             {
                 "from": from_ns(fold.start_ns).date().isoformat(),
@@ -229,7 +226,13 @@ def _alternatives(main: Evaluated, embargo_ns: int) -> tuple[dict[str, Any], dic
     return table, signals
 
 
-def _more(main: Evaluated, config: EvaluationConfig, lineup: Lineup, say: Say) -> dict[str, Any]:
+def _more(
+    main: Evaluated,
+    bars: Sequence[RecordedBars],
+    config: EvaluationConfig,
+    lineup: Lineup,
+    say: Say,
+) -> dict[str, Any]:
     tape, embargo_ns = main.tape, config.embargo_days * DAY_NS
     say("rolling: the same with the last years alone")
     rolling = walk(tape, lineup, config, config.rolling_days * DAY_NS, say)
@@ -238,11 +241,11 @@ def _more(main: Evaluated, config: EvaluationConfig, lineup: Lineup, say: Say) -
         "horizons": {},
     }
     trees = lineup.trees()
-    for bars in config.other_horizons:
-        say(f"horizon of {bars} bars, trees alone")
-        other = make_tape(tape.bars, TapeConfig(bars, *_costs(config.tape)))
+    for horizon in config.other_horizons:
+        say(f"horizon of {horizon} bars, trees alone")
+        other = make_tape(bars, replace(config.tape, horizon_bars=horizon))
         walked = walk(other, trees, config, None, say)
-        found["horizons"][str(bars)] = tables.by_symbol(
+        found["horizons"][str(horizon)] = tables.by_symbol(
             other, walked.answers.p_up, walked.signal, walked.tested
         )
     coverage = 0.01
@@ -256,10 +259,6 @@ def _more(main: Evaluated, config: EvaluationConfig, lineup: Lineup, say: Say) -
     pairs = [(fold.models[learner.kind], fold.split.test) for fold in main.folds]
     found["importance"] = overfitting.importance(tape, pairs)
     return found
-
-
-def _costs(config: TapeConfig) -> tuple[float, float]:
-    return config.assumed_spread_pips, config.slippage_pips
 
 
 def _best_point(curves: Mapping[str, Any]) -> dict[str, Any]:
@@ -282,6 +281,11 @@ def _days(tape: Tape, config: EvaluationConfig) -> tuple[int, int]:
     days = int(ts.max() - ts.min()) // DAY_NS
     first = min(config.first_days, max(1, days * 2 // 5))
     return first, max(1, min(config.test_days, (days - first) // _MIN_FOLDS))
+
+
+def _words(span_ns: int) -> str:
+    hours = span_ns / 3.6e12
+    return f"{hours:g} h" if hours >= 1 else f"{hours * 60:g} min"
 
 
 def _span(tape: Tape) -> str:

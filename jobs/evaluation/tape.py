@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from features.hour_features import HourBars, hour_features
 from features.hour_spec import HOUR_FEATURE_NAMES, HOUR_SCHEMA
 from models.contract import usable_rows
 from models.evaluation.scores import round_trip_pips
-from models.labels.arrays import Labels, sign_labels
+from models.labels.arrays import Labels, later_index, sign_labels
 from models.labels.delayed import DelayedLabels
 from models.training.dataset import TrainingData
 from sources.recorded_bars import RecordedBars
@@ -79,10 +79,8 @@ class Tape(NamedTuple):
         Where the prices are mids of bid and ask.
     pip, cost_pips
         Size of a pip; spread and slippage of a whole trade.
-    bars
-        What was read, by symbol.
-    length_ns
-        Length of a bar.
+    sources
+        What was read: symbol, file, hash, bars, prices; ready for JSON.
     """
 
     data: TrainingData
@@ -93,8 +91,7 @@ class Tape(NamedTuple):
     mid_known: Mask
     pip: Floats
     cost_pips: Floats
-    bars: tuple[RecordedBars, ...]
-    length_ns: int
+    sources: tuple[dict[str, Any], ...]
 
 
 def make_tape(bars: Sequence[RecordedBars], config: TapeConfig) -> Tape:
@@ -153,9 +150,18 @@ def make_tape(bars: Sequence[RecordedBars], config: TapeConfig) -> Tape:
         rollover=rollover,
         mid_known=mid_known,
         pip=pip,
-        cost_pips=round_trip_pips(half, _later(data, half, horizon_ns), pip, config.slippage_pips),
-        bars=tuple(ordered),
-        length_ns=length_ns,
+        cost_pips=round_trip_pips(half, later_value(data, half, rule), pip, config.slippage_pips),
+        sources=tuple(
+            {
+                "symbol": one.symbol,
+                "file": one.path.name,
+                "sha256": one.sha256,
+                "bars": int(one.close_ns.size),
+                "prices": "mid" if one.mid_known else "bid",
+                "repeated": one.repeated,
+            }
+            for one in ordered
+        ),
     )
 
 
@@ -185,13 +191,11 @@ def _half_spreads(bars: Sequence[RecordedBars], pip: Floats, assumed_pips: float
     return np.maximum(np.where(np.isfinite(spread), spread, assumed_pips * pip), 0.0) / 2
 
 
-def _later(data: TrainingData, values: Floats, horizon_ns: int) -> Floats:
-    """Return the value one horizon later, or that of the row where no bar closed then."""
+def later_value(data: TrainingData, values: Floats, rule: DelayedLabels) -> Floats:
+    """Return each row's value at its outcome, or its own where there is none."""
     later = values.copy()
     for code in range(len(data.symbols)):
         own = np.flatnonzero(data.symbol_codes == code)
-        ts = data.ts_ns[own]
-        at = np.minimum(np.searchsorted(ts, ts + horizon_ns), own.size - 1)
-        hit = ts[at] == ts + horizon_ns
-        later[own[hit]] = values[own[at[hit]]]
+        at = later_index(data.ts_ns[own], rule.horizon_ns, rule.tolerance_ns)
+        later[own[at >= 0]] = values[own[at[at >= 0]]]
     return later
