@@ -26,7 +26,8 @@ from domain.log import LogAddress
 from domain.ticks import Kind
 from features.quality import Judged
 from jobs import feeds
-from jobs.train import history_plan, load_history, train
+from jobs.history import history_plan, load_history
+from jobs.train import train
 from operators import engine
 from operators.decide import Closed, Decided
 from operators.execute import Happened
@@ -107,13 +108,11 @@ def _trained(data: Path) -> tuple[ModelSwitch, ...]:
         load_history(client, plan, settings, print)
         folder = models_dir(str(data), simulated=False)
         symbols = choice.feed.symbols
-        made = train(client, [plan.run], symbols, 2**62, settings, folder, print)
+        kinds = settings.training.run_kinds
+        made = train(client, [plan.run], symbols, 2**62, settings, folder, print, kinds=kinds)
     finally:
         client.close()
-    artefacts = made if isinstance(made, (list, tuple)) else [made]
-    return tuple(
-        ModelSwitch(one.manifest.kind, one.artefact_id, Stage.CHAMPION, 0) for one in artefacts
-    )
+    return tuple(ModelSwitch(one.manifest.kind, one.artefact_id, Stage.CHAMPION, 0) for one in made)
 
 
 def _rate(

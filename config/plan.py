@@ -132,6 +132,13 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Event seconds per wall second; None for as fast as the readers follow.
     deployments
         Which artefacts are in which slots when it begins; empty: only models that need no training.
+    first_ns
+        Event time at which it begins; everything before is its past.
+    schedule
+        Switches of models after ``first_ns`` that the promotion ledger had when it was planned.
+    ledger_lines
+        How many lines the ledger had then (>= 0): those that come behind are switches while it
+        runs.
     settings
         The settings tree, without secrets.
     embedded
@@ -149,6 +156,9 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     speed: float | None
     deployments: tuple[ModelSwitch, ...]
     settings: dict[str, dict[str, object]]
+    first_ns: int = 0
+    schedule: tuple[ModelSwitch, ...] = ()
+    ledger_lines: int = 0
     embedded: bool = False
     store: str = ""
     state: Literal["running", "stopped", "finished", "lost"] = "running"

@@ -111,6 +111,9 @@ class BarSettings(Section):
 class ModelSettings(Section):
     """Predictions."""
 
+    store: str = ""
+    """Folder or ``s3://bucket/prefix`` of the models; empty: in the data folder. Below it, models
+    of simulated and of recorded feeds have a folder each."""
     horizon_ms: Positive = 300_000
     label_tolerance_ms: Positive = 120_000
     online_weight: Weight = 1.0

@@ -31,6 +31,7 @@ def backtest(
     notes: tuple[str, ...] = (),
     batch_rows: int = BATCH_ROWS,
     inspect: Callable[[Collected], None] = lambda _: None,
+    switches: tuple[ModelSwitch, ...] = (),
 ) -> Report:
     """Play a feed through the fused graph and report on it.
 
@@ -48,6 +49,8 @@ def backtest(
         Rows of a micro-batch (> 0); changes no result.
     inspect
         Called with everything that was handed over, before it is gone.
+    switches
+        Of models, while it plays, in order of ``effective_ns`` (`jobs.switches.of_span`).
     """
     started = time.monotonic()
     plan = Plan(
@@ -75,7 +78,7 @@ def backtest(
     ledger = Ledger.open(None)
     broker = paper_config(settings).open(None)
     try:
-        flow = build_backtest(context, ledger, broker, decisions, takers, batch_rows)
+        flow = build_backtest(context, ledger, broker, decisions, takers, batch_rows, switches)
         engine.run(flow, _EPOCH_MS, None)
     finally:
         ledger.close()

@@ -1,4 +1,4 @@
-"""The command line: ``aifx run | backtest | train | evaluate | models | doctor | ...``.
+"""The command line: ``aifx run | backtest | train | retrain | evaluate | models | doctor | ...``.
 
 Every mistake of a caller ends in one line on stderr and exit code 2; nothing is half done.
 """
@@ -12,12 +12,19 @@ from rich.console import Console
 from rich.table import Table
 
 from config import settings as config
-from config.settings import Settings
 from domain.errors import AifxError, BadUse
 from jobs.evaluate_cli import evaluate
 from jobs.models_cli import models_app
-
-DEFAULT_DATA = Path(".aifx")
+from jobs.options import (
+    DEFAULT_DATA,
+    ClickHouse,
+    ConfigFile,
+    Data,
+    Symbols,
+    names_in,
+    settings_with,
+)
+from jobs.train_cli import retrain, train
 
 app = typer.Typer(
     name="aifx",
@@ -33,9 +40,6 @@ app.add_typer(models_app, name="models")
 Ticks = Annotated[
     Path | None, typer.Option("--ticks", help="Parquet file or folder; default: simulated ticks.")
 ]
-Symbols = Annotated[
-    str, typer.Option("--symbols", help="Comma-separated, such as EURUSD,USDJPY; default: all.")
-]
 From = Annotated[
     str | None, typer.Option("--from", help="First time (UTC), or simulated trade date.")
 ]
@@ -44,14 +48,7 @@ To = Annotated[
     typer.Option("--to", help="Time to stop before (UTC), or last simulated trade date."),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of the simulator.")]
-Data = Annotated[Path, typer.Option("--data", help="Folder of stores, models and runs.")]
 Json = Annotated[Path | None, typer.Option("--json", help="Write the summary here as JSON.")]
-ConfigFile = Annotated[
-    Path | None, typer.Option("--config", help="TOML settings; default: aifx.toml, if there.")
-]
-ClickHouse = Annotated[
-    str, typer.Option("--clickhouse", help="DSN of a server; default: embedded chDB.")
-]
 
 
 @app.command()
@@ -91,8 +88,8 @@ def run(
     from jobs.run import RunOptions
     from jobs.run import run as run_all
 
-    settings = _settings(config_file, kafka=kafka, clickhouse=clickhouse, port=port)
-    choice = feeds.choose(ticks, _names(symbols), from_, to, seed, settings.models.training_days)
+    settings = settings_with(config_file, kafka=kafka, clickhouse=clickhouse, port=port)
+    choice = feeds.choose(ticks, names_in(symbols), from_, to, seed, settings.models.training_days)
     options = RunOptions(
         choice=choice,
         speed=feeds.parse_speed(speed, simulated=ticks is None),
@@ -121,16 +118,17 @@ def backtest(
     """Play a feed through the same graph, fused in one process, without Kafka."""
     from clickhouse.migrate import connect, migrate
     from config.plan import Plan
+    from dataflows.context import models_of
     from domain.log import LogAddress
-    from jobs import datadir, feeds
+    from jobs import datadir, feeds, switches
     from jobs.backtest import backtest as backtest_all
     from jobs.models import models_for
     from jobs.report import print_table, write_json
     from jobs.worker import store_dsn
 
-    settings = _settings(config_file, clickhouse=clickhouse)
+    settings = settings_with(config_file, clickhouse=clickhouse)
     console = Console()
-    choice = feeds.choose(ticks, _names(symbols), from_, to, seed, settings.models.training_days)
+    choice = feeds.choose(ticks, names_in(symbols), from_, to, seed, settings.models.training_days)
     with datadir.locked(data):
         plan = Plan(
             run="backtest",
@@ -149,53 +147,17 @@ def backtest(
             deployments, notes = models_for(client, plan, choice, settings, console.print)
         finally:
             client.close()
-        report = backtest_all(choice, settings, data.resolve(), deployments, notes)
+        known = switches.of_span(
+            models_of(plan), settings, choice.first_ns, choice.last_ns, console.print
+        )
+        report = backtest_all(choice, settings, data.resolve(), deployments, notes, switches=known)
     print_table(report, console)
     if json is not None:
         write_json(report, json)
 
 
-@app.command()
-def train(
-    runs: Annotated[str, typer.Option("--runs", help="Runs to learn from, comma-separated.")],
-    symbols: Symbols = "",
-    before: Annotated[
-        str | None, typer.Option("--before", help="Only features from before this time (UTC).")
-    ] = None,
-    simulated: Annotated[
-        bool,
-        typer.Option("--simulated", help="Promote it for simulated feeds, not for recorded ones."),
-    ] = False,
-    clickhouse: ClickHouse = "",
-    data: Data = DEFAULT_DATA,
-    config_file: ConfigFile = None,
-) -> None:
-    """Train the batch model on archived runs, report walk-forward figures, and promote it."""
-    from clickhouse.migrate import connect, migrate
-    from dataflows.context import models_dir
-    from domain.instruments import INSTRUMENTS, instrument
-    from domain.nanos import parse_ns
-    from jobs import datadir
-    from jobs.train import train as train_on
-
-    settings = _settings(config_file, clickhouse=clickhouse)
-    try:
-        before_ns = 2**63 - 1 if before is None else parse_ns(before)
-    except ValueError as error:
-        msg = f"--before {before}: give an ISO 8601 date or time in UTC"
-        raise BadUse(msg) from error
-    names = tuple(instrument(s).symbol for s in _names(symbols)) or tuple(sorted(INSTRUMENTS))
-    dsn = settings.clickhouse.dsn.get_secret_value() or f"chdb://{data.resolve() / 'clickhouse'}"
-    with datadir.locked(data):
-        client = connect(dsn, settings.clickhouse.database)
-        try:
-            migrate(client)
-            folder = models_dir(str(data.resolve()), simulated=simulated)
-            train_on(client, _names(runs), names, before_ns, settings, folder, Console().print)
-        finally:
-            client.close()
-
-
+app.command("train")(train)
+app.command("retrain")(retrain)
 app.command("evaluate")(evaluate)
 
 
@@ -216,7 +178,7 @@ def doctor(data: Data = DEFAULT_DATA, config_file: ConfigFile = None) -> None:
     """Check everything that a run needs, and say what to do."""
     from jobs.doctor import examine
 
-    settings = _settings(config_file)
+    settings = settings_with(config_file)
     table = Table(show_header=False)
     console = Console()
     ill = False
@@ -253,26 +215,6 @@ def main() -> None:
     except AifxError as error:
         print(f"aifx: {error}", file=sys.stderr)
         sys.exit(2)
-
-
-def _names(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
-
-
-def _settings(
-    path: Path | None, *, kafka: str = "", clickhouse: str = "", port: int | None = None
-) -> Settings:
-    """Read the settings; what the command line says wins, and reaches the workers too."""
-    import os
-
-    for name, value in (
-        ("KAFKA__BOOTSTRAP", kafka),
-        ("CLICKHOUSE__DSN", clickhouse),
-        ("DASHBOARD__PORT", "" if port is None else str(port)),
-    ):
-        if value:
-            os.environ[config.ENV_PREFIX + name] = value
-    return config.load(path)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.bars import BarArray
+from domain.deployments import ModelEvent
 from domain.orders import Execution, Order, Position
 from domain.predictions import Signal
 from domain.ticks import Kind, reasons
@@ -37,6 +38,7 @@ class Collected:
         self.ticks_rejected: Counter[str] = Counter()
         self.bars: list[tuple[str, BarArray]] = []
         self.signals: list[Signal] = []
+        self.model_events: list[ModelEvent] = []
         self.views: list[EnsembleView] = []
         self.orders_sent: set[str] = set()
         self.orders_denied: Counter[str] = Counter()
@@ -62,8 +64,9 @@ class Collected:
             self.bars.append((item.symbol, item.bars))
 
     def decided(self, item: Decided) -> None:
-        """Keep the signals, and the ensemble's views."""
+        """Keep the signals, what became of the models, and the ensemble's views."""
         self.signals += item.signals
+        self.model_events += item.events
         bars = item.rows.bars
         if bars.size:
             view = (bars["ts_event_ns"], item.views.p_up, bars["mid_close"])

@@ -28,7 +28,7 @@ Simulated = Annotated[
     bool, typer.Option("--simulated", help="Models of simulated feeds, not of recorded ones.")
 ]
 Store = Annotated[
-    str, typer.Option("--store", help="Folder or s3://bucket/prefix; default: in the data folder.")
+    str, typer.Option("--store", help="Folder or s3://bucket/prefix; default: models.store.")
 ]
 Id = Annotated[str, typer.Argument(help="Id of an artefact, or its unique beginning.")]
 By = Annotated[str, typer.Option("--by", help="Name of the person who answers for it.")]
@@ -49,7 +49,7 @@ def list_(data: Data = _DATA, store: Store = "", simulated: Simulated = False) -
     from models.registry.ledger import history
     from models.registry.stages import state
 
-    place = _open(data, store, simulated=simulated)
+    place = open_models(data, store, simulated=simulated)
     book = state(history(place, _note))
     unknown = [found for found in artefacts(place) if found not in book.standings]
     Console().print(standings_table(book, unknown))
@@ -65,7 +65,7 @@ def show(artefact: Id, data: Data = _DATA, store: Store = "", simulated: Simulat
     from models.registry.stages import state
     from models.serving import golden_sha256
 
-    place = _open(data, store, simulated=simulated)
+    place = open_models(data, store, simulated=simulated)
     artefact_id = _resolve(place, artefact)
     found, session = load(place, artefact_id)
     standing = state(history(place, _note)).standings.get(artefact_id)
@@ -82,7 +82,7 @@ def ledger(data: Data = _DATA, store: Store = "", simulated: Simulated = False) 
     from jobs.models_tables import acts_table
     from models.registry.ledger import history
 
-    Console().print(acts_table(history(_open(data, store, simulated=simulated), _note)))
+    Console().print(acts_table(history(open_models(data, store, simulated=simulated), _note)))
 
 
 @models_app.command("at")
@@ -98,22 +98,28 @@ def at_(
     from models.registry.stages import at
 
     time_ns = _time(moment, "TIME")
-    entries = history(_open(data, store, simulated=simulated), _note)
+    entries = history(open_models(data, store, simulated=simulated), _note)
     Console().print(answering_table(at(entries, time_ns, time_ns), at(entries, time_ns)))
 
 
 @models_app.command()
 def validate(
     artefact: Id,
-    evidence: Annotated[
-        Path, typer.Option("--evidence", help="Parquet file of answers to unseen rows.")
-    ],
     by: By,
     reason: Reason = "validated",
+    evidence: Annotated[
+        Path | None,
+        typer.Option(
+            "--evidence",
+            help="Parquet file of answers to unseen rows; default: what training kept.",
+        ),
+    ] = None,
     ticks: Annotated[
         Path | None,
         typer.Option(
-            "--ticks", help="Recorded ticks to look for look-ahead in; half a day or more."
+            "--ticks",
+            help="Recorded ticks to look for look-ahead in; half a day or more. "
+            "Default with --simulated: the simulator's.",
         ),
     ] = None,
     symbols: Annotated[
@@ -129,17 +135,21 @@ def validate(
     simulated: Simulated = False,
 ) -> None:
     """Run every gate; a candidate that passes all becomes validated."""
-    from jobs.lookahead import detector
+    from jobs.evidence import stored_evidence
+    from jobs.lookahead import detector, simulated_detector
     from jobs.models_tables import gates_table
     from jobs.validate import parquet_evidence, validate_artefact
 
-    place = _open(data, store, simulated=simulated)
+    place = open_models(data, store, simulated=simulated)
     artefact_id = _resolve(place, artefact)
-    look = None if ticks is None else detector(ticks, symbols, from_, to, config_file)
+    look = simulated_detector(config_file) if simulated else None
+    if ticks is not None:
+        look = detector(ticks, symbols, from_, to, config_file)
+    kept = stored_evidence(place, look) if evidence is None else parquet_evidence(evidence, look)
     found = validate_artefact(
         place,
         artefact_id,
-        parquet_evidence(evidence, look),
+        kept,
         at_ns=_now_ns(),
         by=by,
         reason=reason,
@@ -167,7 +177,7 @@ def approve(
     """Answer for an artefact by name, so that it may become canary and champion."""
     from models.registry.acts import approve as approve_
 
-    place = _open(data, store, simulated=simulated)
+    place = open_models(data, store, simulated=simulated)
     _tell(approve_(place, _resolve(place, artefact), _now_ns(), by, reason, _note))
 
 
@@ -188,7 +198,7 @@ def promote(
     """Take an artefact one stage on: shadow, canary, champion."""
     from models.registry.acts import promote as promote_
 
-    place = _open(data, store, simulated=simulated)
+    place = open_models(data, store, simulated=simulated)
     entry = promote_(
         place,
         _resolve(place, artefact),
@@ -220,7 +230,7 @@ def rollback(
     if not named:
         msg = f"there is no slot {slot!r}: give one of {', '.join(SLOTS)}"
         raise BadUse(msg)
-    place = _open(data, store, simulated=simulated)
+    place = open_models(data, store, simulated=simulated)
     since_ns = _optional_time(effective)
     switch = roll_back(place, named[0], _now_ns(), by, reason, effective_ns=since_ns, say=_note)
     _say(f"{switch.artefact_id} is champion of {slot} again, from {iso(switch.effective_ns)}")
@@ -239,7 +249,7 @@ def retire(
     """Take an artefact out of service; where it was champion, its slot abstains."""
     from models.registry.acts import retire as retire_
 
-    place = _open(data, store, simulated=simulated)
+    place = open_models(data, store, simulated=simulated)
     artefact_id = _resolve(place, artefact)
     since_ns = _optional_time(effective)
     _tell(retire_(place, artefact_id, _now_ns(), by, reason, effective_ns=since_ns, say=_note))
@@ -258,7 +268,7 @@ def export(
     from models.registry.artefact import load, read, save
     from models.registry.cache import open_store
 
-    place, target = _open(data, store, simulated=simulated), open_store(to)
+    place, target = open_models(data, store, simulated=simulated), open_store(to)
     artefact_id = _resolve(place, artefact)
     load(place, artefact_id)
     found, model = read(place, artefact_id)
@@ -267,13 +277,29 @@ def export(
     _say(f"{artefact_id} is a candidate in {target.url}")
 
 
-def _open(data: Path, store: str, *, simulated: bool) -> "ModelStore":
-    from dataflows.context import models_dir
+def open_models(
+    data: Path, store: str, *, simulated: bool, config_file: Path | None = None
+) -> "ModelStore":
+    """Return the store of the models of one kind of feed.
+
+    Parameters
+    ----------
+    data
+        The data folder.
+    store
+        Address of another place; empty for that of the settings.
+    simulated
+        Whether the models of simulated feeds are meant.
+    config_file
+        Where the settings are; None for ``aifx.toml``, if there.
+    """
+    from config.settings import load
+    from dataflows.context import open_models as open_configured
     from models.registry.cache import open_store
 
     if store:
         return open_store(store, data / "models" / "cache")
-    return open_store(models_dir(str(data.resolve()), simulated=simulated))
+    return open_configured(load(config_file), str(data.resolve()), simulated=simulated)
 
 
 def _resolve(store: "ModelStore", text: str) -> str:

@@ -22,11 +22,11 @@ from clickhouse.runs import record_run
 from config import plan as plans
 from config.plan import Plan, SimulatedPlan, worker_names
 from config.settings import ENV_PREFIX, Settings, without_secrets
-from dataflows.context import deployed_models
+from dataflows.context import deployed_models, models_of
 from domain.errors import BadUse, Halt
 from domain.log import LogAddress
 from domain.topics import Topic
-from jobs import datadir, feeds, results
+from jobs import datadir, feeds, results, switches
 from jobs import kafka as kafka_jobs
 from jobs.feeds import FeedChoice
 from jobs.models import models_for
@@ -159,6 +159,7 @@ def _plan(
         speed=options.speed,
         deployments=(),
         settings=without_secrets(settings),
+        first_ns=options.choice.first_ns,
         embedded=embedded,
         store=without_password(settings.clickhouse.dsn.get_secret_value()),
     )
@@ -209,9 +210,15 @@ def _prepare(
         if isinstance(plan.feed, SimulatedPlan):
             notes.append(feeds.NO_EDGE)
         if not resumed:
+            known = switches.planned(models_of(plan), settings, plan.first_ns, console.print)
             deployments, why = models_for(client, plan, options.choice, settings, console.print)
             notes += why
-            plan = msgspec.structs.replace(plan, deployments=deployments)
+            plan = msgspec.structs.replace(
+                plan,
+                deployments=deployments,
+                schedule=known.schedule,
+                ledger_lines=known.lines,
+            )
             record_run(
                 client,
                 plan.run,
@@ -221,6 +228,7 @@ def _prepare(
                     "symbols": list(plan.feed.symbols),
                     "settings": plan.settings,
                     "deployments": msgspec.to_builtins(deployments),
+                    "schedule": msgspec.to_builtins(known.schedule),
                 },
             )
             plans.save(plan)

@@ -259,6 +259,9 @@ def assembled(
 
 
 def _read(path: Path) -> pa.Table:
+    if not path.exists():
+        msg = f"no such file or folder: {path}"
+        raise BadUse(msg)
     try:
         table = pq.read_table(path)
     except (OSError, pa.ArrowException) as error:

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from bytewax.dataflow import Dataflow
@@ -23,9 +24,13 @@ from sinks.kafka_end import end_topics
 from sinks.metrics import MetricsPublisher
 from sources.flow_control import FlowControl
 from sources.quiesce import Quiesce
+from sources.switches import LedgerWatch
 
 _PR_SET_PDEATHSIG = 1
 ERROR_PREFIX = "error: "
+
+UNREADABLE = "ledger_unreadable"
+"""Counter of the ingest: how often the promotion ledger could not be read, for a new reason."""
 
 
 def main(name: str, run_dir: Path, parent: int) -> int:
@@ -54,12 +59,13 @@ def _run(worker: str, plan: Plan, quiesce: Quiesce) -> None:
     meter = Meter(worker, time.time_ns)  # noqa: TID251 - the edge: metrics are about the machine
     clock = time.time_ns  # noqa: TID251 - the edge
     context = Context(plan, settings, quiesce, meter, clock, share)
-    control: FlowControl | None = None
+    beside = ExitStack()
     epoch_ms = settings.engine.epoch_ms
     flow: Dataflow
     match name:
         case "ingest":
             from dataflows import ingest
+            from dataflows.context import slots_of
 
             readers = {
                 plan.group(reader): topics + READS_WHOLE.get(reader, ())
@@ -67,7 +73,13 @@ def _run(worker: str, plan: Plan, quiesce: Quiesce) -> None:
             }
             control = FlowControl(plan.address, readers)
             control.start()
-            flow = ingest.build(context, control.may_go_on, control.gave)
+            beside.callback(control.stop)
+            watch = None
+            if slots_of(settings):
+                watch = _ledger_watch(plan, settings, meter)
+                watch.start()
+                beside.callback(watch.stop)
+            flow = ingest.build(context, control.may_go_on, control.gave, watch)
         case "trading":
             from dataflows import trading
 
@@ -84,12 +96,22 @@ def _run(worker: str, plan: Plan, quiesce: Quiesce) -> None:
         case _:
             msg = f"no dataflow is called {name}"
             raise Corrupt(msg)
-    with MetricsPublisher(plan.address, meter.report):
+    with beside, MetricsPublisher(plan.address, meter.report):
         engine.run(flow, epoch_ms, Path(plan.run_dir) / "recovery" / worker)
-    if control is not None:
-        control.stop()
     if not quiesce.stopping:
         end_topics(plan.address, WRITES[name], context.partitions)
+
+
+def _ledger_watch(plan: Plan, settings: Settings, meter: Meter) -> LedgerWatch:
+    """Return what reads the promotion ledger beside the feed, and says when it cannot."""
+    from dataflows.context import open_ledger
+    from jobs.switches import LedgerReader
+
+    def failed(words: str) -> None:
+        meter.add(UNREADABLE)
+        print(f"the models stay as they are: {words}", file=sys.stderr, flush=True)
+
+    return LedgerWatch(LedgerReader(open_ledger(plan), plan, settings), failed)
 
 
 def store_dsn(plan: Plan, settings: Settings) -> str:

@@ -6,15 +6,18 @@ taken from between others shows. `models.registry.stages` says what the lines am
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from domain.deployments import Slot, Stage
 from domain.errors import BadUse, Corrupt
 from domain.ids import digest
-from models.registry.artefact import Artefact
 from models.registry.store import LEDGER, ModelStore, Say, as_store
+
+if TYPE_CHECKING:
+    # It loads the runtime of the models, and who reads the ledger beside a feed has no use for it.
+    from models.registry.artefact import Artefact
 
 LEDGER_VERSION = 2
 
@@ -133,7 +136,7 @@ def append(where: Path | ModelStore, draft: Draft, say: Say = print) -> Entry:
     return msgspec.json.decode(as_store(where).append(compose, say), type=Entry)
 
 
-def entry_of(artefact: Artefact, act: Act, to: Stage, at_ns: int, by: str, reason: str) -> Entry:
+def entry_of(artefact: "Artefact", act: Act, to: Stage, at_ns: int, by: str, reason: str) -> Entry:
     """Return an entry about an artefact, with what its manifest says and no more.
 
     Raises

@@ -186,10 +186,14 @@ class FolderStore:
 
     def lines(self, say: Say) -> list[bytes]:
         """Return the whole lines of the ledger."""
+        path = self.folder / LEDGER
         try:
-            raw = (self.folder / LEDGER).read_bytes()
+            raw = path.read_bytes()
         except FileNotFoundError:
             return []
+        except OSError as error:
+            msg = f"{path} cannot be read: {error.strerror}"
+            raise Corrupt(msg) from error
         return _whole(raw, say)[0]
 
     def append(self, compose: Compose, say: Say) -> bytes:

@@ -25,7 +25,8 @@ def logistic(
     weights: NDArray[np.float64], window: int = 1, extra: list[Any] | None = None
 ) -> bytes:
     """Write ``1 / (1 + exp(-w.x))`` over all values of a window as an ONNX graph."""
-    shape: list[str | int] = ["n", len(NAMES)] if window == 1 else ["n", window, len(NAMES)]
+    width = weights.size // window
+    shape: list[str | int] = ["n", width] if window == 1 else ["n", window, width]
     column = weights.reshape(-1, 1).astype(np.float32)
     nodes = [
         helper.make_node("Flatten", ["x"], ["flat"]),
@@ -47,7 +48,8 @@ def logistic(
 def manifest_of(model: bytes, window: int = 1, kind: Slot = "xgboost", **fields: Any) -> Manifest:
     """Return a manifest that fits a model of `logistic`."""
     session = Session(model)
-    rows = np.random.default_rng(3).normal(size=(4, window * len(NAMES)))
+    names = fields.get("feature_names", NAMES)
+    rows = np.random.default_rng(3).normal(size=(4, window * len(names)))
     golden = tuple(Golden(tuple(row.tolist()), session.probability(row)) for row in rows)
     made = Manifest(
         kind=kind,

@@ -8,11 +8,9 @@ from domain.deployments import Stage
 from domain.errors import BadUse, Corrupt
 from models.registry.acts import approve, promote, record_validation, register, retire
 from models.registry.ledger import history
-from models.registry.promotion import newest_unjudged
-from models.registry.promotion import promote as enter
 from models.registry.stages import state
-from tests.models.registry.life import onward, raised
-from tests.models.registry.made import HORIZON_NS, SCHEMA, made, passed_report
+from tests.models.registry.life import raised
+from tests.models.registry.made import made, passed_report
 
 FOREVER_NS = 2**62
 
@@ -127,23 +125,3 @@ def test_a_retirement_needs_name_and_reason(tmp_path: Path) -> None:
         retire(tmp_path, one, 1, " ", "why")
     with pytest.raises(BadUse, match="--reason"):
         retire(tmp_path, one, 1, "Ada", "")
-
-
-def test_a_run_without_champion_finds_the_newest_candidate_it_may_meet(tmp_path: Path) -> None:
-    """The short form: entered, and found again until a gate has judged it."""
-    one, two = made(tmp_path, 0), made(tmp_path, 1)
-    for number, artefact in enumerate((one, two)):
-        enter(tmp_path, artefact.artefact_id, number, "trained by aifx train")
-    known_ns = two.manifest.data_last_ns + HORIZON_NS
-
-    def found(before_ns: int, schema: str = SCHEMA) -> list[str]:
-        candidates = newest_unjudged(tmp_path, schema, HORIZON_NS, before_ns)
-        assert set(candidates) <= {"xgboost"}
-        return [standing.artefact_id for standing in candidates.values()]
-
-    assert found(known_ns) == [two.artefact_id]
-    assert found(known_ns - 1) == [one.artefact_id]
-    assert found(0) == []
-    assert found(FOREVER_NS, "schema-2") == []
-    onward(tmp_path, two.artefact_id, Stage.VALIDATED, Stage.VALIDATED)
-    assert found(FOREVER_NS) == [one.artefact_id]
