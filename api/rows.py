@@ -4,6 +4,7 @@ from collections import OrderedDict
 from typing import Any
 
 from api.equity import text
+from api.wording import reason_words
 from domain.nanos import MS_NS
 from domain.orders import Execution, Order, Position
 from domain.predictions import Signal
@@ -46,8 +47,8 @@ class Recent:
         return sorted(self._rows.values(), key=lambda row: row["t"])
 
 
-def signal_row(signal: Signal) -> Row:
-    """Row of a decision."""
+def marker_row(signal: Signal) -> Row:
+    """Row of a decision as the chart marks it."""
     return {
         "id": signal.signal_id,
         "t": signal.ts_event_ns // MS_NS,
@@ -57,6 +58,24 @@ def signal_row(signal: Signal) -> Row:
         "p_up": signal.p_up,
         "strength": signal.strength,
         "reason": signal.reason,
+    }
+
+
+def signal_row(signal: Signal) -> Row:
+    """Row of a decision with what is behind it.
+
+    ``votes`` holds role, id, probability and weight of each member. Figures have four digits: more
+    are not shown, and hundreds of rows are sent at once.
+    """
+    return {
+        **marker_row(signal),
+        "why": reason_words(signal.reason),
+        "threshold": signal.threshold,
+        "agreement": signal.agreement,
+        "votes": [
+            [vote.role, vote.model_id, _short(vote.p_up), _short(vote.weight)]
+            for vote in signal.votes
+        ],
     }
 
 
@@ -101,3 +120,7 @@ def position_row(position: Position) -> Row:
         "realised": text(position.realised_account),
         "unrealised": text(position.unrealised_account),
     }
+
+
+def _short(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)

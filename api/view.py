@@ -9,10 +9,20 @@ import msgspec
 
 from api.equity import EquityCurve
 from api.metrics import BUDGETS_MS, MetricsBoard
+from api.models import ModelsBoard
 from api.pace import Pace
 from api.prices import MAX_CANDLES, SymbolPrices
-from api.rows import Recent, Row, execution_row, order_row, position_row, signal_row
+from api.rows import (
+    Recent,
+    Row,
+    execution_row,
+    marker_row,
+    order_row,
+    position_row,
+    signal_row,
+)
 from domain.bars import Bar
+from domain.deployments import ModelEvent
 from domain.orders import Execution, Order, Position
 from domain.predictions import Signal
 from domain.topics import Topic, WorkerMetrics
@@ -70,6 +80,7 @@ class View:
         self._positions: dict[tuple[str, str], Row] = {}
         self._equity: dict[str, EquityCurve] = {}
         self._metrics = MetricsBoard(budgets_ms)
+        self._models = ModelsBoard()
 
     @property
     def revision(self) -> int:
@@ -96,6 +107,9 @@ class View:
                     self._apply_bar(record)
                 case Signal():
                     self._apply_signal(record)
+                case ModelEvent():
+                    if self._models.apply_event(record):
+                        self._touch("models")
                 case Order():
                     if self._orders.put(record.client_order_id, order_row(record)):
                         self._touch("orders")
@@ -120,11 +134,12 @@ class View:
             self._touch(f"candles {bar.symbol}")
 
     def _apply_signal(self, signal: Signal) -> None:
-        row = signal_row(signal)
-        if self._signals.put(signal.signal_id, row):
+        if self._signals.put(signal.signal_id, signal_row(signal)):
             self._touch("signals")
+        if self._models.apply_signal(signal):
+            self._touch("models")
         own = self._signals_of.setdefault(signal.symbol, Recent(MAX_CANDLES))
-        if own.put(signal.signal_id, row):
+        if own.put(signal.signal_id, marker_row(signal)):
             self._touch(f"markers {signal.symbol}")
 
     def _apply_execution(self, fill: Execution) -> None:
@@ -209,9 +224,9 @@ class View:
         -------
         dict
             ``revision``, ``symbol`` and ``idle_s`` always; of the sections ``run``, ``progress``,
-            ``prices``, ``candles``, ``markers``, ``signals``, ``orders``, ``executions``,
-            ``positions``, ``equity``, ``counters`` and ``latency`` those that changed. Times are
-            milliseconds UTC; money is exact text.
+            ``prices``, ``candles``, ``markers``, ``signals``, ``models``, ``orders``,
+            ``executions``, ``positions``, ``equity``, ``counters`` and ``latency`` those that
+            changed. Times are milliseconds UTC; money is exact text.
         """
         with self._lock:
             chosen = self._choose(symbol)
@@ -222,6 +237,7 @@ class View:
                 f"candles {chosen}": lambda: self._candles(chosen),
                 f"markers {chosen}": lambda: self._markers(chosen),
                 "signals": self._signals.newest_first,
+                "models": self._models.snapshot,
                 "orders": self._orders.newest_first,
                 "executions": self._executions.newest_first,
                 "positions": lambda: [row for _, row in sorted(self._positions.items())],

@@ -1,8 +1,60 @@
-"""Figures in words: what a terminal or a log line says about a snapshot."""
+"""Figures and codes in words: what a page, a terminal or a log line says about a run."""
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
+from domain.deployments import ModelEvent
 from domain.nanos import MS_NS, iso
+
+REASONS: Mapping[str, str] = {
+    "edge": "edge, members agree",
+    "hold": "last edge still holds",
+    "horizon_passed": "last edge has expired",
+    "no_edge": "close to one half",
+    "no_agreement": "edge, members disagree",
+    "accuracy_below_floor": "accuracy below floor",
+    "features_not_ready": "features not warm",
+    "model_not_ready": "too few answers",
+    "no_bar": "minute without a tick",
+    "no_quote": "no tick yet",
+    "gap": "bar ended before",
+}
+"""Why a signal is what it is, by the code in its record; ``docs/records.md`` has the same codes."""
+
+_EFFECTIVE = re.compile(r"\beffective (\d{1,19})\b")
+
+ID_DIGITS = 12
+"""Of the 32 digits of an id: enough to tell two models of one desk apart."""
+
+
+def reason_words(code: str) -> str:
+    """Write the reason of a signal; a code that is not known is written as words."""
+    return REASONS.get(code, code.replace("_", " "))
+
+
+def event_words(event: ModelEvent) -> str:
+    """Write what became of a model, without when and where."""
+    now, before = event.artefact_id[:ID_DIGITS], event.before_id[:ID_DIGITS]
+    match event.kind:
+        case "switch":
+            if event.stage == "retired":
+                # Of one that only watched the record names no more than who decides on.
+                return f"{before or 'a watcher'} is retired, {now or 'nobody'} decides"
+            return f"{now} is {event.stage}"
+        case "rollback":
+            return f"{before} leaves, {f'back to {now}' if now else 'nobody decides'}"
+        case "difference":
+            return f"{now} compared with {before}"
+        case "drift":
+            return "the error has moved" if event.slot else "a feature has moved"
+        case "gate":
+            return "accuracy gate"
+
+
+def event_reason(event: ModelEvent) -> str:
+    """Write why it came to be, with the effective time of a switch as a time."""
+    return _EFFECTIVE.sub(lambda found: f"effective {iso(int(found[1]))}", event.reason)
 
 
 def plain_line(state: dict[str, Any]) -> str:

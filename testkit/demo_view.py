@@ -9,11 +9,12 @@ from hdrh.histogram import HdrHistogram
 
 from api.view import View
 from domain.bars import Bar, frame_of
-from domain.ids import client_order_id, execution_id, signal_id
+from domain.deployments import ModelEvent
+from domain.ids import client_order_id, digest, execution_id, signal_id
 from domain.instruments import DEFAULT_SYMBOLS, instrument
 from domain.nanos import MINUTE_NS, SECOND_NS, parse_ns
 from domain.orders import Execution, Order, OrderSide, Position
-from domain.predictions import Side, Signal
+from domain.predictions import Side, Signal, Vote
 from domain.topics import Topic, WorkerMetrics
 
 START_NS = parse_ns("2024-05-14T12:00:00")
@@ -28,6 +29,11 @@ _PRICES = {
     "EURJPY": 169.11,
 }
 ACCOUNT = "demo"
+EDGE = 0.1
+SWITCH_MINUTE = 9
+"""Minute at whose end another model is champion of the first slot."""
+
+_WEIGHTS = {"online": 0.22, "xgboost": 0.34, "forest": 0.24, "lstm": 0.12, "rules": 0.08}
 
 
 def demo_bar(symbol: str, timeframe: str, end_ns: int, path: list[float]) -> Bar:
@@ -75,6 +81,7 @@ class DemoRun:
         self.view = view
         self.minute = 0
         self._rng = np.random.default_rng(seed)
+        self._voters = np.random.default_rng(seed + 1)
         self._price = dict(_PRICES)
         self._units = dict.fromkeys(DEFAULT_SYMBOLS, 0)
         self._entry = dict.fromkeys(DEFAULT_SYMBOLS, 0.0)
@@ -91,7 +98,7 @@ class DemoRun:
             symbols=DEFAULT_SYMBOLS,
             kafka="127.0.0.1:9092",
             clickhouse="embedded",
-            models=["online river-logistic", "batch xgboost 5f31"],
+            models=[f"{role} {digest('demo', role)[:12]}" for role in _WEIGHTS],
             notes=["Simulated ticks hold no edge: this profit and loss is no promise."],
         )
         view.set_status("running", "replaying")
@@ -113,6 +120,7 @@ class DemoRun:
                 )
             self.view.apply(Topic.BARS, demo_bar(symbol, "1m", close_ns, path))
             self._decide(symbol, close_ns)
+        self._tell(close_ns)
         self._mark(close_ns)
         self.minute += 1
         self._report(close_ns)
@@ -138,20 +146,58 @@ class DemoRun:
 
     def _decide(self, symbol: str, at_ns: int) -> None:
         p_up = float(np.clip(0.5 + self._rng.normal(0, 0.07), 0.02, 0.98))
-        side: Side = "buy" if p_up > 0.6 else "sell" if p_up < 0.4 else "flat"
-        ready = self.minute > 4
-        reason = "inside the band" if side == "flat" else f"p_up {p_up:.3f} clears the band"
-        identity = signal_id("demo", symbol, at_ns, "band")
+        ready, held = self.minute > 4, self._units[symbol]
+        votes = self._votes(p_up)
+        agreement = sum(vote.weight for vote in votes if ((vote.p_up or 0) > 0.5) == (p_up > 0.5))
+        side: Side = "buy" if held > 0 else "sell" if held < 0 else "flat"
+        reason = "hold" if held else "no_edge"
+        if abs(p_up - 0.5) >= EDGE:
+            side, reason = "buy" if p_up > 0.5 else "sell", "edge"
+        identity = signal_id("demo", symbol, at_ns, "edge-hold")
         signal = Signal(
-            identity, symbol, at_ns, at_ns, "demo", "band",
+            identity, symbol, at_ns, at_ns, "demo", "edge-hold",
             side if ready else "flat", ready, abs(2 * p_up - 1) if ready else 0.0,
             p_up if ready else None, self._price[symbol], self._price[symbol],
-            reason if ready else "features are not warm",
+            reason if ready else "features_not_ready", votes=votes if ready else (),
+            threshold=EDGE, agreement=agreement if ready else None,
         )  # fmt: skip
         self.view.apply(Topic.SIGNALS, signal)
-        wanted = {"buy": 10_000, "sell": -10_000, "flat": self._units[symbol]}[signal.side]
-        if ready and wanted != self._units[symbol]:
+        wanted = {"buy": 10_000, "sell": -10_000, "flat": 0}[signal.side]
+        if ready and wanted != held:
             self._trade(symbol, wanted, at_ns, identity)
+
+    def _votes(self, p_up: float) -> tuple[Vote, ...]:
+        """Return votes of which ``p_up`` is the weighted mean; the LSTM warms up for longer."""
+        heard = {k: w for k, w in _WEIGHTS.items() if k != "lstm" or self.minute > 7}
+        total = sum(heard.values())
+        apart = self._voters.normal(0, 0.03, len(heard))
+        apart -= np.average(apart, weights=list(heard.values()))
+        said = dict(zip(heard, np.clip(p_up + apart, 0.0, 1.0).tolist(), strict=True))
+        return tuple(
+            Vote(role, self._model_id(role), said.get(role), heard.get(role, 0.0) / total)
+            for role in _WEIGHTS
+        )
+
+    def _model_id(self, role: str) -> str:
+        new = role == "xgboost" and self.minute > SWITCH_MINUTE
+        return digest("demo", role, "new") if new else digest("demo", role)
+
+    def _tell(self, at_ns: int) -> None:
+        """Say that a model was switched, and a little later that a feature has drifted."""
+        if self.minute == SWITCH_MINUTE:
+            for symbol in DEFAULT_SYMBOLS:
+                switched = ModelEvent(
+                    symbol, at_ns + MINUTE_NS, "switch", "xgboost",
+                    digest("demo", "xgboost", "new"), digest("demo", "xgboost"), "champion",
+                    f"effective {at_ns + MINUTE_NS}",
+                )  # fmt: skip
+                self.view.apply(Topic.MODELS, switched)
+        if self.minute == SWITCH_MINUTE + 4:
+            drift = ModelEvent(
+                "USDJPY", at_ns, "drift", "", "", "", "",
+                "adwin: feature spread_mean is +3.21 deviations from its usual level",
+            )  # fmt: skip
+            self.view.apply(Topic.MODELS, drift)
 
     def _trade(self, symbol: str, wanted: int, at_ns: int, cause: str) -> None:
         change = wanted - self._units[symbol]
@@ -160,7 +206,7 @@ class DemoRun:
         if self._rng.random() < 0.08:
             denied = Order(
                 order_id, ACCOUNT, "demo", cause, symbol, side, Decimal(abs(change)), "denied",
-                at_ns, at_ns, reason="max_open_positions",
+                at_ns, at_ns, reason="max_position",
             )  # fmt: skip
             self.view.apply(Topic.ORDERS, denied)
             return

@@ -58,7 +58,7 @@ function facts(run) {
   const below = [
     run.kafka && `Kafka ${run.kafka}`,
     run.clickhouse && `ClickHouse ${run.clickhouse}`,
-    run.models.length && `Models ${run.models.join(", ")}`,
+    run.models.length && `Began with ${run.models.join(", ")}`,
   ].filter(Boolean);
   setText(byId("footer"), below.join("   ·   "));
 }

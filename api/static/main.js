@@ -6,10 +6,11 @@ import { Connection } from "./connection.js";
 import { byId, segments } from "./dom.js";
 import { beat, head, link } from "./head.js";
 import { health } from "./health.js";
+import { models } from "./models.js";
 import { orders } from "./orders.js";
 import { pipeline } from "./pipeline.js";
 import { positions } from "./positions.js";
-import { setFilter, signals } from "./signals.js";
+import { onChoice, setFilter, signals } from "./signals.js";
 import { onTheme } from "./theme.js";
 import { tiles } from "./tiles.js";
 
@@ -26,7 +27,8 @@ const PANELS = [
   [["prices", "candles", "markers", "symbol"], candles],
   [["equity"], account],
   [["positions", "prices"], positions],
-  [["signals"], signals],
+  [["signals", "prices"], signals],
+  [["models", "prices"], models],
   [["orders", "executions", "prices"], orders],
   [["counters", "latency"], health],
   [["counters", "run"], pipeline],
@@ -73,6 +75,7 @@ function select(name) {
 segments(byId("spans"), [[60, "1 h"], [120, "2 h"], [240, "4 h"]], narrow ? 60 : 120, (bars) => { setSpan(bars); drawAll(); });
 setSpan(narrow ? 60 : 120);
 segments(byId("signal-filter"), [["all", "All"], ["views", "Buy and sell"]], "all", (which) => { setFilter(which); drawAll(); });
+onChoice(drawAll);
 onTheme(drawAll);
 new ResizeObserver(drawAll).observe(byId("candles").parentElement);
 new ResizeObserver(drawAll).observe(byId("equity").parentElement);

@@ -229,7 +229,7 @@ def test_a_change_laid_over_the_old_state_is_the_new_state() -> None:
     old = view.snapshot("GBPUSD")
     view.apply(Topic.SIGNALS, signal(500, "GBPUSD"))
     change = view.snapshot("GBPUSD", since=old["revision"])
-    assert change.keys() == {"revision", "symbol", "idle_s", "signals", "markers"}
+    assert change.keys() == {"revision", "symbol", "idle_s", "signals", "models", "markers"}
     assert {**old, **change} == view.snapshot("GBPUSD") | {"idle_s": change["idle_s"]}
     assert view.snapshot("GBPUSD", since=view.revision).keys() == {"revision", "symbol", "idle_s"}
 

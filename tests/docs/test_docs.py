@@ -12,6 +12,7 @@ import pytest
 import typer.main
 from typer.core import TyperCommand, TyperGroup
 
+from api.wording import REASONS
 from clickhouse.migrate import load as migrations
 from clickhouse.tables import TABLE_OF
 from config import settings as config
@@ -193,6 +194,12 @@ def test_every_field_of_a_record_is_documented(topic: Topic) -> None:
     described = field_tables(section(document("records.md"), f"`{topic}`"))[0]
     assert_describes(described, RECORD_TYPES[topic])
     assert described[-1][4] == str(RECORD_VERSIONS[topic])
+
+
+def test_every_reason_of_a_signal_has_words_on_the_page() -> None:
+    """The codes of the table are those that the page knows."""
+    text = section(document("records.md"), "`signals`").split("| `reason` | actionable |")[1]
+    assert [row[0] for row in rows(text)] == list(REASONS)
 
 
 def test_every_field_of_a_boundary_without_a_bar_is_documented() -> None:
