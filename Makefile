@@ -65,7 +65,8 @@ $(PEERS)/.ready: requirements/peers.txt
 	@touch $@
 
 evaluate: $(READY) ## Evaluate the default ensemble on recorded hourly bars (BARS="FILE ..."), about half an hour
-	@$(BIN)/aifx evaluate --bars $(BARS) --out evaluation $(ARGS)
+	@$(BIN)/aifx evaluate --bars $(BARS) --out evaluation --into docs/evaluation.md $(ARGS)
+	@$(BIN)/aifx evaluate --ticks $(or $(AIFX_DATA),../shared/data)/ticks --out evaluation/minutes
 
 lock: $(READY) ## Renew requirements/lock.txt for Python 3.11 and 3.12
 	@$(BIN)/python -m pip install --quiet uv

@@ -124,7 +124,7 @@ class ModelSettings(Section):
     rules_weight: Weight = 0.5
     online_kind: Literal["logistic", "choice"] = "logistic"
     """``choice`` adds a Hoeffding tree and a random forest, and costs their time at every bar."""
-    online_learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.01
+    online_learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.001
     online_l2: Annotated[float, Field(ge=0, le=1)] = 0.001
     online_min_labels: Positive = 120
     ensemble_learning_rate: Annotated[float, Field(ge=0, le=10)] = 0.2

@@ -32,6 +32,10 @@ Ticks = Annotated[
 Quick = Annotated[
     bool, typer.Option("--quick", help="Only the table: nothing that trains the models again.")
 ]
+Into = Annotated[
+    Path | None,
+    typer.Option("--into", help="Markdown document whose marked part takes the figures."),
+]
 Spread = Annotated[
     float, typer.Option("--assumed-spread-pips", min=0.0, help="Where a file has the bid alone.")
 ]
@@ -51,6 +55,7 @@ def evaluate(
     assumed_spread_pips: Spread = 1.5,
     slippage_pips: Slippage = 0.1,
     quick: Quick = False,
+    into: Into = None,
 ) -> None:
     """Walk forward over recorded bars with the default ensemble, and report what was right."""
     files = [*(bars or []), *(more or [])]
@@ -58,6 +63,7 @@ def evaluate(
         msg = "give bars or ticks to evaluate on: aifx evaluate --bars FILE..., or --ticks FOLDER"
         raise BadUse(msg)
     try:
+        from jobs.evaluation.markdown import put, render
         from jobs.evaluation.minutes import MINUTES, evaluate_ticks
         from jobs.evaluation.page import write_page
         from jobs.evaluation.run import EvaluationConfig, evaluate, write
@@ -82,6 +88,8 @@ def evaluate(
         found = evaluate(read_bars(files), config, console.print)
     results, _ = write(found, out)
     page = write_page(found["results"], found["details"], out)
+    if into is not None:
+        put(render(found["results"], found["details"]), into)
     console.print(_table(found["results"]))
     console.print(f"{results} and {page}, in {found['details']['seconds']:,.0f} s")
 

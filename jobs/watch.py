@@ -15,6 +15,7 @@ from jobs.report import Hop
 WATCHED = (
     Topic.BARS,
     Topic.SIGNALS,
+    Topic.MODELS,
     Topic.ORDERS,
     Topic.EXECUTIONS,
     Topic.POSITIONS,

@@ -14,6 +14,7 @@ import msgspec
 from domain.deployments import IN_FLOW, ModelEvent, ModelSwitch, Slot, Stage
 from domain.errors import BadUse
 from domain.ids import digest
+from domain.nanos import iso
 from models.contract import State, reading
 
 STATE_VERSION = 1
@@ -208,11 +209,12 @@ class Slots:
         self._switch(switch)
         now = self.places[switch.slot].decides
         inside = self.places[switch.slot].in_share
-        reason = f"effective {switch.effective_ns}"
+        reason = f"effective {iso(switch.effective_ns)}"
         if switch.stage is Stage.CANARY:
             reason += f", share {switch.share:g}, {'for' if inside else 'not for'} this symbol"
         # Where who decides has not changed, the event still names whom the switch was about.
-        named = switch.artefact_id if switch.stage is not Stage.RETIRED else now
+        retired = switch.stage is Stage.RETIRED and before == switch.artefact_id
+        named = now if retired else switch.artefact_id
         return ModelEvent(
             symbol=self._symbol,
             ts_event_ns=ts_ns,

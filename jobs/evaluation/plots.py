@@ -13,6 +13,9 @@ from matplotlib.figure import Figure
 
 INK, MUTED, ACCENT, WARM, GRID = "#1f2933", "#7b8794", "#1d6fb8", "#c8553d", "#e4e7eb"
 
+MIN_SHOWN = 20
+"""Signals below which a point would only be its interval."""
+
 _STYLE: Any = {
     "svg.hashsalt": "aifx",  # without it every drawing has other ids, and other bytes
     "font.family": "DejaVu Sans",
@@ -31,7 +34,7 @@ _STYLE: Any = {
 
 def accuracy_by(cells: Mapping[str, Mapping[str, Any]], floor: float, title: str) -> str:
     """Draw accuracy with its interval for each cell, the base rate beside it."""
-    shown = {name: cell for name, cell in cells.items() if cell["n"]}
+    shown = {name: cell for name, cell in cells.items() if cell["n"] >= MIN_SHOWN}
     with mpl.rc_context(_STYLE):
         figure, axes = _new(max(4.2, 0.62 * len(shown) + 1.4), 3.1, title)
         for at, cell in enumerate(shown.values()):
@@ -112,6 +115,7 @@ def bars(names: Sequence[str], values: Sequence[float], spread: Sequence[float],
         axes.barh(at, values, xerr=spread, color=ACCENT, ecolor=MUTED, height=0.62)
         axes.set_yticks(at, names)
         axes.invert_yaxis()
+        axes.locator_params(axis="x", nbins=5)
         axes.set_xlabel("log loss that is lost without it, nats")
         return _svg(figure)
 

@@ -9,6 +9,7 @@ from domain.deployments import ModelEvent, ModelSwitch, Slot, Stage
 from domain.errors import BadUse, Corrupt
 from models.slots import Place, Slots, Watcher, in_share
 
+_SINCE = "effective 1970-01-01T00:00:00.000Z"
 SLOT: Slot = "forest"
 
 
@@ -124,11 +125,11 @@ def test_the_event_of_a_switch_names_who_and_since_when() -> None:
     slots = _slots("champion A")
     event = slots.switch(_switch("champion B", 10), 60)
     assert event == ModelEvent(
-        "EURUSD", 60, "switch", SLOT, "B", "A", "champion", "effective 10", "golden B"
+        "EURUSD", 60, "switch", SLOT, "B", "A", "champion", _SINCE, "golden B"
     )
     event = slots.switch(_switch("canary C 0.000001", 10), 60)
     assert (event.artefact_id, event.before_id, event.stage) == ("C", "B", "canary")
-    assert event.reason == "effective 10, share 1e-06, not for this symbol"
+    assert event.reason == f"{_SINCE}, share 1e-06, not for this symbol"
     event = slots.switch(_switch("retired B", 10), 60)
     assert (event.artefact_id, event.before_id, event.golden_sha256) == ("", "B", "")
     refused = slots.refused(_switch("champion D", 10), 60, "torn")
@@ -180,3 +181,12 @@ def test_a_state_of_another_kind_is_refused(change: dict[str, Any]) -> None:
     """Who trades is not guessed."""
     with pytest.raises(Corrupt, match="slots"):
         _slots(state={**_slots("champion A").snapshot(), **change})
+
+
+def test_a_watcher_that_is_retired_is_named_itself() -> None:
+    """The event names the shadow that has left, beside the champion that goes on deciding."""
+    slots = _slots("champion A", "shadow B")
+    event = slots.switch(_switch("retired B", 10), 60)
+    assert (event.artefact_id, event.before_id, event.stage) == ("B", "A", "retired")
+    event = slots.switch(_switch("retired A", 10), 60)
+    assert (event.artefact_id, event.before_id, event.stage) == ("", "A", "retired")
