@@ -40,6 +40,38 @@ def rows(client: Client, query: str, **parameters: Any) -> list[tuple[Any, ...]]
     return [tuple(row) for row in client.query(query, parameters=parameters).result_rows]
 
 
+class Voters(NamedTuple):
+    """Who took part in a decision of a symbol: role and model id of each member."""
+
+    symbol: str
+    ts_event_ns: int
+    members: tuple[tuple[str, str], ...]
+
+
+def voters_at(client: Client, run: str, time_ns: int) -> list[Voters]:
+    """Return who took part in the last decision of each symbol of a run, at or before a time.
+
+    Parameters
+    ----------
+    time_ns
+        Event time, nanoseconds UTC. Decisions at which no bar was there to ask about are passed
+        over.
+    """
+    found = rows(
+        client,
+        "SELECT symbol, toUnixTimestamp64Nano(ts_event) AS ts_ns, vote_role, vote_model_id "
+        "FROM signals FINAL WHERE run = {run:String} AND notEmpty(vote_role) "
+        "AND ts_event <= fromUnixTimestamp64Nano({time_ns:Int64}) "
+        "ORDER BY symbol, ts_ns DESC LIMIT 1 BY symbol",
+        run=run,
+        time_ns=time_ns,
+    )
+    return [
+        Voters(symbol, ts_ns, tuple(zip(roles, ids, strict=True)))
+        for symbol, ts_ns, roles, ids in found
+    ]
+
+
 def counts(client: Client, run: str) -> dict[str, int]:
     """Return the records of a run by table, every table named."""
     query = "SELECT count() FROM {table} FINAL WHERE run = {{run:String}}"

@@ -6,10 +6,11 @@ from datetime import date
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from brokers.paper import PaperConfig
 from config.plan import WHOLE, AnyFeed, Plan, RecordedPlan, Share, SimulatedPlan
-from config.settings import Settings
+from config.settings import Settings, settings_of
 from domain.deployments import SLOTS, ModelSwitch, Slot
 from domain.nanos import DAY_NS, MINUTE_NS, MS_NS
 from features.bars import BarConfig
@@ -39,6 +40,9 @@ from sources.simulated import SimulatedFeed
 from trading.engine import ExecutionConfig
 from trading.risk import RiskLimits
 from trading.signals import SignalConfig
+
+if TYPE_CHECKING:
+    from models.registry.store import ModelStore
 
 WATCHED_FEATURES = ("volatility_60", "spread_mean", "tick_intensity")
 """Features whose drift is told of: how much the market moves, what it costs, how busy it is."""
@@ -88,9 +92,48 @@ def models_dir(data_dir: str, *, simulated: bool) -> Path:
     return Path(data_dir) / "models" / ("simulated" if simulated else "recorded")
 
 
-def models_of(plan: Plan) -> Path:
+def models_address(settings: Settings, data_dir: str, *, simulated: bool) -> str:
+    """Return the folder, or the address of the bucket, with the models of one kind of feed."""
+    folder = models_dir(data_dir, simulated=simulated)
+    store = settings.models.store.rstrip("/")
+    return f"{store}/{folder.name}" if store else str(folder)
+
+
+def open_models(settings: Settings, data_dir: str, *, simulated: bool) -> "ModelStore":
+    """Open the store of artefacts, reports and promotions of one kind of feed.
+
+    Raises
+    ------
+    BadUse
+        If ``models.store`` is no address of a store.
+    """
+    # It loads the runtime of the models, which not every process needs.
+    from models.registry.cache import open_store
+
+    address = models_address(settings, data_dir, simulated=simulated)
+    return open_store(address, Path(data_dir) / "models" / "cache")
+
+
+def open_ledger(plan: Plan) -> "ModelStore":
+    """Open the store of a run for its ledger alone: without what loads and proves models.
+
+    Raises
+    ------
+    BadUse
+        If ``models.store`` is no address of a store.
+    """
+    from models.registry.bucket import SCHEME, BucketStore
+    from models.registry.store import FolderStore
+
+    simulated = isinstance(plan.feed, SimulatedPlan)
+    address = models_address(settings_of(plan.settings), plan.data_dir, simulated=simulated)
+    return BucketStore(address) if address.startswith(SCHEME) else FolderStore(Path(address))
+
+
+def models_of(plan: Plan) -> "ModelStore":
     """Return where the models of a run are."""
-    return models_dir(plan.data_dir, simulated=isinstance(plan.feed, SimulatedPlan))
+    simulated = isinstance(plan.feed, SimulatedPlan)
+    return open_models(settings_of(plan.settings), plan.data_dir, simulated=simulated)
 
 
 def open_feed(plan: AnyFeed) -> TickFeed:
@@ -261,14 +304,14 @@ def decision_config(context: Context) -> DecisionConfig:
 
 def loader(plan: Plan) -> Load:
     """Return what loads a trained model of a run, once for all its symbols."""
-    folder = models_of(plan)
+    store = models_of(plan)
 
     @cache
     def load(model_id: str) -> Loaded:
         # Only who serves a model loads the runtime for it.
         from models.serving import load_model
 
-        model = load_model(folder, model_id)
+        model = load_model(store, model_id)
         return Loaded(model, model.manifest.data_last_ns, model.max_gap_ns)
 
     return load

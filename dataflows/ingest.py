@@ -27,7 +27,6 @@ def build(
     may_go_on: Callable[[], bool],
     gave: Callable[[int], None],
     watch: SwitchWatch | None = None,
-    taken: int = 0,
 ) -> Dataflow:
     """Wire the ingest.
 
@@ -39,9 +38,9 @@ def build(
         Whether the readers of the log have room (`sources.flow_control`).
     gave
         Told how many rows the feed has given.
-    watch, taken
-        Tells of switches of models as the ledger gets them, and how many of them the plan has
-        already; None to take no notice of the ledger.
+    watch
+        Tells of switches of models as the ledger gets them, behind those that the plan has already;
+        None to take no notice of the ledger.
     """
     flow = Dataflow("ingest")
     address = context.plan.address
@@ -49,13 +48,14 @@ def build(
     rules = quality_config(context.settings, context.symbols)
     active = frozenset(address.partition(symbol) for symbol in context.symbols)
     writer = Writer(context)
+    planned = context.plan.schedule
 
     def replays() -> bool:
         return writer.replays(Topic.TICKS, active, SWITCH_STREAM)
 
     source = FeedSource(
         open_feed(context.plan.feed),
-        FeedSourceConfig(speed=context.plan.speed, taken=taken),
+        FeedSourceConfig(speed=context.plan.speed, begin_with=planned, taken=len(planned)),
         context.quiesce,
         lambda: may_go_on() and writer.waiting() < _MOST_WAITING,
         gave,

@@ -88,16 +88,22 @@ def ledger(data: Data = _DATA, store: Store = "", simulated: Simulated = False) 
 @models_app.command("at")
 def at_(
     moment: Annotated[str, typer.Argument(metavar="TIME", help="ISO 8601, UTC.")],
+    run: Annotated[
+        str, typer.Option("--run", help="An archived run: who took part in its decisions then.")
+    ] = "",
     data: Data = _DATA,
     store: Store = "",
     simulated: Simulated = False,
 ) -> None:
-    """Say who traded at an event time: in a live run then, and in a replay begun now."""
+    """Say who traded at an event time: in a live run then, in a replay begun now, or in a run."""
     from jobs.models_tables import answering_table
     from models.registry.ledger import history
     from models.registry.stages import at
 
     time_ns = _time(moment, "TIME")
+    if run:
+        _show_voters(data, run, time_ns)
+        return
     entries = history(open_models(data, store, simulated=simulated), _note)
     Console().print(answering_table(at(entries, time_ns, time_ns), at(entries, time_ns)))
 
@@ -275,6 +281,29 @@ def export(
     save(target, found.manifest, model)
     register(target, artefact_id, _now_ns(), "aifx models export", f"from {place.url}", _note)
     _say(f"{artefact_id} is a candidate in {target.url}")
+
+
+def _show_voters(data: Path, run: str, time_ns: int) -> None:
+    """Show who took part in the decisions of a run: the answer to the second."""
+    from clickhouse.migrate import connect, migrate
+    from clickhouse.results import voters_at
+    from config.settings import load
+    from jobs import datadir
+    from jobs.models_tables import voters_table
+
+    settings = load()
+    dsn = settings.clickhouse.dsn.get_secret_value() or f"chdb://{data.resolve() / 'clickhouse'}"
+    with datadir.locked(data):
+        client = connect(dsn, settings.clickhouse.database)
+        try:
+            migrate(client)
+            found = voters_at(client, run, time_ns)
+        finally:
+            client.close()
+    if not found:
+        msg = f"the archive holds no decision of run {run!r} at or before {iso(time_ns)}"
+        raise BadUse(msg)
+    Console().print(voters_table(found))
 
 
 def open_models(

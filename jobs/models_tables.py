@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from rich.markup import escape
 from rich.table import Table
 
+from clickhouse.results import Voters
 from domain.deployments import SLOTS, Stage
 from domain.nanos import SECOND_NS, iso
 from models.registry.artefact import Artefact
@@ -103,6 +104,15 @@ def answering_table(live: Book, replay: Book) -> Table:
             )
         if not standings:
             table.add_row(name, "none", "", "", "", "", "")
+    return table
+
+
+def voters_table(found: Iterable[Voters]) -> Table:
+    """Return who took part in decisions of a run, by symbol."""
+    table = _table("symbol", "decided at", "slot", "artefact")
+    for one in found:
+        for role, model_id in one.members:
+            table.add_row(one.symbol, iso(one.ts_event_ns), role, model_id[:SHORT])
     return table
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from config.plan import Plan
 from config.settings import Settings
-from dataflows.context import label_rule
+from dataflows.context import label_rule, slots_of
 from domain.deployments import ModelSwitch
 from domain.errors import Corrupt
 from features.spec import SCHEMA
@@ -40,6 +40,8 @@ def planned(store: ModelStore, settings: Settings, first_ns: int, say: Say) -> P
     Corrupt
         If the ledger fails its check.
     """
+    if not slots_of(settings):
+        return Planned(0, ())
     entries = history(store, say)
     horizon_ns = label_rule(settings).horizon_ns
     known = run_switches(entries, len(entries), SCHEMA, horizon_ns, first_ns)
@@ -61,6 +63,8 @@ def of_span(
     Corrupt
         If the ledger fails its check.
     """
+    if not slots_of(settings):
+        return ()
     until_ns = 2**63 - 1 if last_ns is None else last_ns
     horizon_ns = label_rule(settings).horizon_ns
     return schedule(history(store, say), SCHEMA, horizon_ns, first_ns, until_ns)

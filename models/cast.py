@@ -231,6 +231,7 @@ class Cast:
             return
         self._events.append(self._slots.switch(switch, ts_ns))
         self._served.keep_windows(self._slots.places[switch.slot].loaded)
+        self._trials.renew(switch.artefact_id)
         self._compare()
 
     def _end(self, verdict: Verdict, ts_ns: int) -> bool:

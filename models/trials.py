@@ -130,6 +130,17 @@ class Trials:
             pair: self._trials.get(pair) or _Trial(self._config.test.build(None)) for pair in pairs
         }
 
+    def renew(self, model_id: str) -> None:
+        """Forget trials of a model that have ended: it has a new stage, and is on trial anew.
+
+        Else one that was found worse as a shadow could not be taken out as a canary.
+        """
+        self._trials = {
+            pair: trial
+            for pair, trial in self._trials.items()
+            if not (trial.ended and model_id in {pair.a, pair.b})
+        }
+
     def running(self, pair: Pair) -> bool:
         """Say whether a pair is still compared: its trial has neither shown something nor ended."""
         trial = self._trials.get(pair)

@@ -51,8 +51,11 @@ class FeedSourceConfig:
     schedule
         Switches of models that are known beforehand, in order of ``effective_ns``: each stands
         before the first tick of that time less a minute.
+    begin_with
+        Switches that stand before the first row: what the ledger had for a run when it was
+        planned. So what the ledger says later comes behind them, whenever they hold.
     taken
-        How many switches of the ledger the run has begun with (>= 0).
+        How many switches of the ledger the run has begun with (>= 0): those of ``begin_with``.
 
     Raises
     ------
@@ -63,10 +66,12 @@ class FeedSourceConfig:
     speed: float | None = None
     batch_rows: int = 1_000
     schedule: tuple[ModelSwitch, ...] = ()
+    begin_with: tuple[ModelSwitch, ...] = ()
     taken: int = 0
 
     def __post_init__(self) -> None:
         schedule_of(self.schedule)
+        schedule_of(self.begin_with)
         if self.taken < 0:
             msg = f"taken must not be below 0: {self.taken}"
             raise BadUse(msg)
@@ -142,7 +147,7 @@ class _Partition(StatefulSourcePartition[FeedBatch, dict[str, Any]]):
             "taken": config.taken,
             "scheduled": 0,
             "given": 0,
-            "ready": [],
+            "ready": switches_to_plain(config.begin_with),
         }
         if state["v"] != STATE_VERSION:
             msg = f"feed source state v{state['v']}; this code knows v{STATE_VERSION}"

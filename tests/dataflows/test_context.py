@@ -3,15 +3,19 @@
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from config.plan import Plan, RecordedPlan
-from config.settings import Settings, settings_of
+from config.settings import Settings, settings_of, without_secrets
 from dataflows.context import (
     Context,
     decision_config,
     deployed_models,
+    models_address,
+    models_of,
     online_model,
+    open_ledger,
     prediction_config,
     slots_of,
 )
@@ -121,6 +125,22 @@ def test_the_summary_names_who_is_deployed_without_loading_anybody() -> None:
     named = deployed_models(settings_of({}), [CHAMPION, SHADOW])
     assert list(named) == ["online", "xgboost", "lstm@shadow", "rules"]
     assert named["xgboost"] == named["lstm@shadow"] == A
+
+
+def test_models_are_where_the_settings_say_each_kind_of_feed_apart(tmp_path: Path) -> None:
+    """In the data folder, in another, or in a bucket; the ledger is beside them."""
+    data = str(tmp_path)
+    for store, wanted in (
+        ("", f"{data}/models/recorded"),
+        ("elsewhere/", "elsewhere/recorded"),
+        ("s3://models/mine", "s3://models/mine/recorded"),
+    ):
+        settings = settings_of({"models": {"store": store}})
+        assert models_address(settings, data, simulated=False) == wanted
+        context = _context(tmp_path, settings)
+        plan = msgspec.structs.replace(context.plan, settings=without_secrets(settings))
+        assert models_of(plan).url == open_ledger(plan).url == wanted
+    assert models_address(settings_of({}), data, simulated=True) == f"{data}/models/simulated"
 
 
 def test_a_champion_that_is_not_there_is_one_clear_error(tmp_path: Path) -> None:

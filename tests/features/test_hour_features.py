@@ -2,6 +2,7 @@
 
 import math
 import statistics
+from typing import Any
 
 import numpy as np
 import pytest
@@ -94,7 +95,7 @@ def test_a_tape_that_ends_earlier_gives_the_same_rows() -> None:
         cut = {}
         for symbol, one in PAIRS.items():
             keep = one.close_ns <= end_ns
-            columns = [v[keep] if isinstance(v, np.ndarray) else v for v in one]
+            columns: list[Any] = [v[keep] if isinstance(v, np.ndarray) else v for v in one]
             cut[symbol] = HourBars(*columns)
         return cut
 

@@ -101,7 +101,7 @@ def test_a_line_that_is_being_written_is_waited_for(tmp_path: Path) -> None:
     """A torn end is no fault, and no switch."""
     registry = Registry(tmp_path)
     registry.champion(0.5)
-    path = registry.store.folder / LEDGER
+    path = registry.folder / LEDGER
     whole = path.read_bytes()
     reader = LedgerReader(registry.store, _plan(tmp_path), SETTINGS)
     path.write_bytes(whole[:-20])
@@ -117,7 +117,7 @@ def test_another_ledger_than_before_is_refused(tmp_path: Path, change: str) -> N
     registry.champion(0.5)
     reader = LedgerReader(registry.store, _plan(tmp_path, 2), SETTINGS)
     reader(0)
-    path = registry.store.folder / LEDGER
+    path = registry.folder / LEDGER
     lines = path.read_bytes().split(b"\n")
     match change:
         case "shorter":
@@ -126,7 +126,7 @@ def test_another_ledger_than_before_is_refused(tmp_path: Path, change: str) -> N
             elsewhere = Registry(tmp_path / "b")
             elsewhere.champion(0.6)
             elsewhere.champion(0.7)
-            path.write_bytes((elsewhere.store.folder / LEDGER).read_bytes())
+            path.write_bytes((elsewhere.folder / LEDGER).read_bytes())
         case "changed":
             path.write_bytes(b"\n".join(lines).replace(b"Grace", b"Trace"))
         case _:

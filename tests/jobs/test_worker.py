@@ -62,7 +62,7 @@ def test_a_ledger_that_cannot_be_read_is_counted_and_said_in_one_line(
     """The models stay; nothing is raised."""
     registry = Registry(tmp_path)
     registry.champion(0.5)
-    path = registry.store.folder / LEDGER
+    path = registry.folder / LEDGER
     path.write_bytes(path.read_bytes().replace(b"Grace", b"Trace"))
     meter = Meter("ingest", lambda: 0)
     watch = worker._ledger_watch(plan, settings_of({}), meter)

@@ -45,7 +45,7 @@ def client(dsn: str) -> Iterator[Client]:
 def context(address: LogAddress, folder: Path) -> Context:
     """Make the context of a run with two symbols."""
     feed = RecordedPlan(("EURUSD", "USDJPY"), "")
-    plan = Plan(RUN, str(folder), str(folder), address, feed, "f", None, None, {})
+    plan = Plan(RUN, str(folder), str(folder), address, feed, "f", None, (), {})
     return Context(plan, settings_of({}), Quiesce(), Meter("archive", wall), wall)
 
 

@@ -55,7 +55,7 @@ def expected(address: LogAddress) -> dict[int, list[bytes]]:
 def test_the_ingest_writes_what_its_watch_tells(
     embedded: LogAddress, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Behind the entries that the plan has already; without a watch there is none."""
+    """Behind those that the plan has already, which stand before the first tick."""
     monkeypatch.setattr(ingest, "open_feed", lambda _plan: Tape())
     settings = load()
     plan = Plan(
@@ -67,19 +67,18 @@ def test_the_ingest_writes_what_its_watch_tells(
         feed_fingerprint="tape",
         speed=None,
         deployments=(),
+        schedule=tuple(a_switch(n) for n in range(4)),
         settings=without_secrets(settings),
     )
     context = Context(plan, settings, Quiesce(), Meter("ingest", wall), wall)
-    flow = ingest.build(
-        context, lambda: True, lambda _rows: sleep(0.002), Growing(ENTRIES), taken=4
-    )
+    flow = ingest.build(context, lambda: True, lambda _rows: sleep(0.002), Growing(ENTRIES))
     engine.run(flow, 10, tmp_path / "recovery")
     told: dict[int, list[str]] = {}
     for record in read(embedded, Topic.TICKS):
         if stream(record) == SWITCH_STREAM:
             switch = switch_of(decode_ticks(record.value))
             told.setdefault(record.partition, []).append(switch.artefact_id)
-    wanted = [a_switch(n).artefact_id for n in range(4, ENTRIES)]
+    wanted = [a_switch(n).artefact_id for n in range(ENTRIES)]
     assert told == {embedded.partition(symbol): wanted for symbol in SYMBOLS}
 
 

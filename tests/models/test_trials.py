@@ -71,6 +71,24 @@ def test_who_is_no_longer_compared_is_forgotten() -> None:
     assert labels == {PAIR: 0, other: 1}
 
 
+def test_who_has_a_new_stage_is_on_trial_anew() -> None:
+    """Found worse once, it is found worse once more; a trial that goes on keeps what was seen."""
+    trials = CONFIG.build(None)
+    other = Pair("lstm", "old", "other")
+    trials.keep([PAIR, other])
+    assert len(_learn(trials, 1_000, 0.6, 0.2)) == 1
+    trials.learn({"old": 0.4, "other": 0.5}, 1)
+    trials.renew("other")
+    trials.keep([PAIR, other])
+    assert not trials.running(PAIR)
+    trials.renew("new")
+    trials.keep([PAIR, other])
+    labels = {tuple(one[0]): one[2] for one in trials.snapshot()["trials"]}
+    assert labels == {PAIR: 0, other: 1}
+    ((_, verdict),) = _learn(trials, 1_000, 0.6, 0.2)
+    assert verdict.decision == "worse"
+
+
 def test_it_resumes_anywhere() -> None:
     """Thrown away and restored after every label, it ends with the same verdict at the same one."""
     whole, part = CONFIG.build(None), CONFIG.build(None)

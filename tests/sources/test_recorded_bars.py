@@ -50,7 +50,7 @@ def test_one_side_is_read_as_bids_without_a_spread(tmp_path: Path) -> None:
 
 def test_two_sides_give_mids_and_the_spread(tmp_path: Path) -> None:
     """The price of a bar of bid and ask is their mean."""
-    sides = {
+    sides: dict[str, Any] = {
         f"{side}_{price}": 1.1 + 0.0001 * (side == "ask") + np.zeros(5)
         for side in ("bid", "ask")
         for price in ("open", "high", "low", "close")

@@ -225,6 +225,22 @@ def test_a_schedule_goes_on_from_any_snapshot(turns: int) -> None:
     assert log_of(before) + log_of(after) == planned()
 
 
+@pytest.mark.parametrize("turns", [0, 1, 3])
+def test_what_a_run_begins_with_stands_before_its_first_row(turns: int) -> None:
+    """Once, also where the run goes on from a snapshot; what the ledger gets comes behind it."""
+    begun = tuple(a_switch(n) for n in range(2))
+    new = a_switch(2)
+    ledger = Ledger([*begun, new])
+    config = {"begin_with": begun, "taken": len(begun), "batch_rows": 7}
+    part = part_of(None, ledger, **config)
+    before = [batch for _ in range(turns) for batch in part.next_batch()]
+    state = through_text(part.snapshot())
+    log = log_of([*before, *play(part_of(state, ledger, **config))])
+    switches = [item for item in log if isinstance(item, tuple)]
+    assert switches == [(1, begun[0]), (2, begun[1]), (3, new)]
+    assert log[:2] == switches[:2]
+
+
 def test_a_wrong_time_brings_a_scheduled_switch_too_early_and_never_too_late() -> None:
     """It is effective by its own time, wherever it stands."""
     tape: TickArray = TAPE.copy()
@@ -242,6 +258,7 @@ def test_a_wrong_time_brings_a_scheduled_switch_too_early_and_never_too_late() -
     ("config", "words"),
     [
         ({"schedule": SCHEDULE[::-1]}, "must be in order of effective_ns"),
+        ({"begin_with": SCHEDULE[::-1]}, "must be in order of effective_ns"),
         ({"schedule": (msgspec.structs.replace(a_switch(1), share=2.0),)}, "share 2.0 is not in"),
         ({"taken": -1}, "taken must not be below 0: -1"),
     ],
