@@ -24,7 +24,7 @@ $(READY): requirements/lock.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "aifx needs Python 3.11 or 3.12 on the PATH"; exit 2; }
 	@echo "[1/3] environment in $(VENV) with $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv --clear $(VENV)
-	@echo "[2/3] packages from requirements/lock.txt (about 1.7 GB once installed, one to two minutes)"
+	@echo "[2/3] packages from requirements/lock.txt (about 2.3 GB once installed, one to two minutes)"
 	@set -o pipefail; $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --require-hashes \
 		-r requirements/lock.txt 2>&1 | awk '/Downloading|Installing|ERROR|Error|error:/ {print "      " substr($$0, 1, 110); fflush()}'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .

@@ -7,7 +7,6 @@ References
 
 import json
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,10 +16,6 @@ from numpy.typing import NDArray
 from domain.deployments import Slot
 from domain.errors import BadUse
 from models.labels.arrays import Labels
-from models.labels.delayed import DEFAULT_TOLERANCE_NS, DelayedLabels
-from models.registry.artefact import Artefact
-from models.registry.store import ModelStore
-from models.training import job
 from models.training.calibrated import CalibratedModel, calibrated
 from models.training.calibration import METHODS, Link, Method
 from models.training.dataset import Rows, TrainingData
@@ -145,19 +140,6 @@ class XgboostLearner:
         }
         core = _Boosted(booster[:trees], len(data.feature_names))
         return calibrated(core, data, labels, held, params.calibration, facts)
-
-
-def train(
-    data: TrainingData,
-    params: XgboostParams,
-    horizon_ns: int,
-    models_dir: Path | ModelStore,
-    say: Say = print,
-    tolerance_ns: int = DEFAULT_TOLERANCE_NS,
-) -> Artefact:
-    """Train on the sign of the return over a horizon; see `models.training.job.train`."""
-    rule = DelayedLabels(horizon_ns, tolerance_ns)
-    return job.train(data, XgboostLearner(params), rule, models_dir, say)
 
 
 @dataclass(frozen=True, slots=True)

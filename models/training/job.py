@@ -8,15 +8,13 @@ from typing import Any
 import numpy as np
 
 from domain.errors import BadUse, Halt
-from models.labels.arrays import Labels, sign_definition, sign_labels
-from models.labels.delayed import DelayedLabels
+from models.labels.arrays import Labels
 from models.registry.artefact import Artefact, save, sha256
 from models.registry.manifest import Golden, Manifest
 from models.registry.store import ModelStore
 from models.serving import OnnxSession
 from models.training.dataset import Rows, TrainingData
 from models.training.learner import Fitted, Learner, Say, learnable
-from models.training.walk_forward import evaluate
 
 PARITY_TOLERANCE = 1e-5
 """Largest difference in probability between a model and its ONNX copy."""
@@ -26,8 +24,6 @@ PARITY_ROWS = 10_000
 
 GOLDEN_ROWS = 8
 """Of them, evenly spread: those whose answers the artefact must give again."""
-
-MIN_FOLDS = 3
 
 _LIBRARIES = ("numpy", "onnx", "onnxruntime")
 _CODE = (
@@ -138,67 +134,6 @@ def train_artefact(
         f"{worst:.1e} from the original"
     )
     return artefact
-
-
-def train(
-    data: TrainingData,
-    learner: Learner,
-    rule: DelayedLabels,
-    models_dir: Path | ModelStore,
-    say: Say = print,
-    *,
-    folds: int = 4,
-    embargo_ns: int | None = None,
-    min_rows: int = 500,
-) -> Artefact:
-    """Label by the rule of the stream, evaluate walk-forward, fit on all rows, write the artefact.
-
-    Parameters
-    ----------
-    data, learner, models_dir, say
-        As in `train_artefact`.
-    rule
-        Horizon and tolerance of the labels.
-    folds
-        Walk-forward folds (>= 3).
-    embargo_ns
-        Distance between the last training label and the first test bar (>= 0); None takes the
-        horizon.
-    min_rows
-        Labelled rows below which training refuses (> 0).
-
-    Raises
-    ------
-    BadUse
-        If there are too few rows, only one class, or a bound is broken.
-    Halt
-        As `train_artefact`.
-    """
-    embargo_ns = rule.horizon_ns if embargo_ns is None else embargo_ns
-    if folds < MIN_FOLDS or embargo_ns < 0 or min_rows < 1:
-        msg = (
-            f"folds of {MIN_FOLDS} or more, an embargo of 0 or more and 1 row or more are needed, "
-            f"not {folds}, {embargo_ns} ns and {min_rows}"
-        )
-        raise BadUse(msg)
-    labels = sign_labels(data.ts_ns, data.symbol_codes, data.mid, rule)
-    rows = learnable(data, labels, learner.window)
-    up = int(labels.y[rows].sum())
-    flat = int((np.isnan(labels.y) & (labels.end_ns > 0) & data.whole(learner.window)).sum())
-    if len(rows) < min_rows:
-        msg = (
-            f"{len(rows)} labelled rows ({flat} flat) are too few to train on, {min_rows} are "
-            "needed: give a longer span or more symbols"
-        )
-        raise BadUse(msg)
-    if not 0 < up < len(rows):
-        msg = f"all {len(rows)} labels are the same: there is nothing to learn"
-        raise BadUse(msg)
-    say(f"{len(rows)} labelled rows, {flat} flat, {len(data.symbols)} symbols")
-    found = evaluate(data, labels, learner, folds, embargo_ns, rule.horizon_ns, say)
-    metrics = {**found, "flat": flat, "embargo_ns": embargo_ns}
-    definition = sign_definition(rule, after_costs=False)
-    return train_artefact(data, labels, definition, learner, models_dir, metrics, say)
 
 
 def parity(fitted: Fitted, model: bytes, data: TrainingData, rows: Rows, window: int) -> float:

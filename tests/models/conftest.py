@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 
 from domain.nanos import MINUTE_NS
-from models.batch.xgboost_trainer import XgboostParams, train
+from models.batch.xgboost_trainer import XgboostLearner, XgboostParams
+from models.labels.arrays import sign_definition, sign_labels
+from models.labels.delayed import DelayedLabels
 from models.registry.artefact import Artefact
 from models.training.dataset import TrainingData
+from models.training.job import train_artefact
 
 N_FEATURES = 5
 START_NS = 1_400_000_000 * 1_000_000_000
@@ -48,5 +51,9 @@ def market() -> MakeData:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Artefact]:
     """Train one small artefact into a models folder that no test may change."""
     models_dir = tmp_path_factory.mktemp("models")
-    params = XgboostParams(trees=20)
-    return models_dir, train(_market(800, 1.0), params, MINUTE_NS, models_dir, say=lambda _: None)
+    data, rule = _market(800, 1.0), DelayedLabels(MINUTE_NS)
+    labels = sign_labels(data.ts_ns, data.symbol_codes, data.mid, rule)
+    definition = sign_definition(rule, after_costs=False)
+    learner = XgboostLearner(XgboostParams(trees=20))
+    artefact = train_artefact(data, labels, definition, learner, models_dir, {}, say=lambda _: None)
+    return models_dir, artefact

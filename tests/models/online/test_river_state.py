@@ -159,7 +159,7 @@ def test_a_container_in_two_places_stays_one() -> None:
         len,
         {1: complex(1, 2)},
     ],
-    ids=repr,
+    ids=lambda thing: type(thing).__name__,
 )
 def test_what_is_not_known_is_not_written(thing: Any) -> None:
     """A class that this file does not name stops the snapshot, before anything is stored."""

@@ -1,9 +1,8 @@
-"""Training finds what is there, claims nothing of noise, and is repeatable to the byte."""
+"""The last step of training: what is written says what was done, and is the same to the byte."""
 
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,71 +12,23 @@ import numpy as np
 import pytest
 
 import models
-from domain.errors import BadUse, Halt
+from domain.errors import Halt
 from domain.nanos import MINUTE_NS
-from models.batch.xgboost_trainer import XgboostLearner, XgboostParams
 from models.labels.arrays import sign_definition
-from models.labels.delayed import DelayedLabels
 from models.registry.artefact import Artefact
 from models.serving import load_model
 from models.training import job
 from models.training.dataset import TrainingData
-from models.training.job import train, train_artefact
+from models.training.job import train_artefact
 from models.training.learner import learnable
 from tests.models.training.cases import KINDS, LEARNERS, RULE, labelled, market, silent
 
-QUICK = XgboostLearner(XgboostParams(trees=20))
 DEFINITION = sign_definition(RULE, after_costs=False)
-
-
-def _pooled(artefact: Artefact) -> dict[str, Any]:
-    pooled: dict[str, Any] = artefact.manifest.metrics["pooled"]["accuracy"]
-    return pooled
 
 
 def _final(data: TrainingData, folder: Path, kind: str = "xgboost", **more: Any) -> Artefact:
     learner = LEARNERS[kind]
     return train_artefact(data, labelled(data), DEFINITION, learner, folder, more, silent)
-
-
-def test_finds_what_can_be_learned(tmp_path: Path) -> None:
-    """Where the next minute follows a feature, the whole interval is above the base rate."""
-    lines: list[str] = []
-    artefact = train(market(1200, 1.0), QUICK, RULE, tmp_path, lines.append)
-    pooled = _pooled(artefact)
-    assert pooled["low"] > pooled["base_rate"] + 0.1
-    assert pooled["n_effective"] == pytest.approx(pooled["n"] / 2)
-    assert artefact.manifest.metrics["pooled"]["log_loss"] < np.log(2)
-    assert len(artefact.manifest.metrics["folds"]) == 4
-    assert sum(line.startswith("fold ") for line in lines) == 4
-
-
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_claims_nothing_of_noise(tmp_path: Path, seed: int) -> None:
-    """Where nothing can be known, the interval holds the base rate."""
-    pooled = _pooled(train(market(1200, 0.0, seed), QUICK, RULE, tmp_path, silent))
-    assert pooled["low"] <= pooled["base_rate"] <= pooled["high"]
-
-
-def test_no_fold_sees_its_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every fold is trained on rows whose labels are known an embargo before its test."""
-    data = market(800)
-    labels = labelled(data)
-    seen: list[tuple[int, int]] = []
-    fit = XgboostLearner.fit
-
-    def watched(self: XgboostLearner, *given: Any) -> Any:
-        seen.append((int(labels.end_ns[given[2]].max()), len(given[2])))
-        return fit(self, *given)
-
-    monkeypatch.setattr(XgboostLearner, "fit", watched)
-    artefact = train(data, QUICK, RULE, tmp_path, silent, embargo_ns=5 * MINUTE_NS)
-    folds = artefact.manifest.metrics["folds"]
-    assert all(
-        end + 5 * MINUTE_NS <= fold["first_ns"]
-        for (end, _), fold in zip(seen[:4], folds, strict=True)
-    )
-    assert seen[4][1] == artefact.manifest.rows
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -178,54 +129,5 @@ def test_a_copy_that_answers_otherwise_is_not_written(
     assert list(tmp_path.iterdir()) == []
 
 
-def _quick(data: TrainingData, folder: Path, **more: int) -> Artefact:
-    return train(data, QUICK, RULE, folder, silent, **more)
-
-
 def _rising(data: TrainingData) -> TrainingData:
     return replace(data, mid=1.0 + 1e-18 * (data.ts_ns - data.ts_ns.min()))
-
-
-@pytest.mark.parametrize(
-    ("make", "words"),
-    [
-        (
-            lambda folder: train(market(100), QUICK, RULE, folder, silent),
-            r"198 labelled .* 500 are",
-        ),
-        (
-            lambda folder: train(_rising(market(300)), QUICK, RULE, folder, silent),
-            "nothing to learn",
-        ),
-        (lambda folder: train(market(300), QUICK, RULE, folder, silent, folds=2), "folds of 3"),
-        (
-            lambda folder: _quick(market(600), folder, embargo_ns=300 * MINUTE_NS),
-            "0 rows to train and 240 to test on",
-        ),
-        (
-            lambda folder: _final(replace(market(300), max_gap_ns=1), folder, "lstm"),
-            "4 rows before it without a gap longer than 1 ns: give more rows, or a longer",
-        ),
-        (
-            lambda folder: train_artefact(
-                market(300), labelled(market(300)), {}, QUICK, folder, {}, silent
-            ),
-            "names its rule, id and horizon_ns",
-        ),
-    ],
-)
-def test_what_cannot_be_trained_is_refused_in_a_clear_line(
-    make: Callable[[Path], object], words: str, tmp_path: Path
-) -> None:
-    """The line says what is missing and what to do, and nothing is written."""
-    with pytest.raises(BadUse, match=words):
-        make(tmp_path)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_longer_horizon_is_another_label(tmp_path: Path) -> None:
-    """Horizon and definition come from the rule that labelled."""
-    rule = DelayedLabels(5 * MINUTE_NS)
-    manifest = train(market(800), QUICK, rule, tmp_path, silent).manifest
-    assert manifest.horizon_ns == 5 * MINUTE_NS
-    assert manifest.label == sign_definition(rule, after_costs=False)
