@@ -149,6 +149,8 @@ class ModelSettings(Section):
     window_signals: Positive = 1_000
     gate_until_measured: bool = False
     """Whether nothing is risked before ``min_signals`` outcomes are known."""
+    gate_reopen_margin: Annotated[float, Field(ge=0, lt=0.5)] = 0.01
+    """How far above the floor a closed gate opens again."""
     training_days: Positive = 3
     """Trade days before a run on which first models are trained."""
 

@@ -297,6 +297,7 @@ def decision_config(context: Context) -> DecisionConfig:
         min_signals=models.min_signals,
         window_signals=models.window_signals,
         until_measured=not models.gate_until_measured,
+        reopen_margin=models.gate_reopen_margin,
     )
     rule = SignalConfig(SCHEMA, predictions.labels.horizon_ns, settings.signals.min_edge)
     return DecisionConfig(predictions, gate, rule)

@@ -59,6 +59,9 @@ class AccuracyGate:
         takes ``1 / window_signals`` of the weight of all before.
     until_measured
         Whether the gate is open before there are ``min_signals`` outcomes.
+    reopen_margin
+        How far above the floor a closed gate opens again, in [0, 0.5): at the floor itself it would
+        open and shut with every outcome.
 
     Raises
     ------
@@ -71,13 +74,15 @@ class AccuracyGate:
     min_signals: int = 200
     window_signals: int = 1_000
     until_measured: bool = True
+    reopen_margin: float = 0.0
 
     def __post_init__(self) -> None:
         bounds = 0 <= self.min_accuracy < 1 and 0 < self.min_signals <= self.window_signals
+        bounds = bounds and 0 <= self.reopen_margin < 0.5
         if not bounds:
             msg = (
-                "the accuracy gate needs min_accuracy in [0, 1), min_signals > 0 and "
-                f"window_signals >= min_signals: {self}"
+                "the accuracy gate needs min_accuracy in [0, 1), min_signals > 0, window_signals "
+                f">= min_signals and reopen_margin in [0, 0.5): {self}"
             )
             raise BadUse(msg)
 
@@ -91,6 +96,7 @@ class AccuracyGate:
             self.min_signals,
             self.window_signals,
             int(self.until_measured),
+            repr(float(self.reopen_margin)),
         )
 
     def build(self, resume_state: State | None) -> "AccuracyGateLogic":
@@ -204,6 +210,7 @@ class AccuracyGateLogic:
             f"accuracy {share:.4f} in [{low:.4f}, {high:.4f}] over {self.signals} signals, "
             f"{self._effective:.0f} effective, floor {config.min_accuracy:g}"
         )
+        floor = config.min_accuracy + (0.0 if self.is_open else config.reopen_margin)
         if self.signals >= config.min_signals:
-            return share >= config.min_accuracy, words
-        return config.until_measured and high >= config.min_accuracy, words
+            return share >= floor, words
+        return config.until_measured and high >= floor, words

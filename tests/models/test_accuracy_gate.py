@@ -152,3 +152,14 @@ def test_a_state_of_another_kind_is_refused(change: dict[str, Any]) -> None:
     """A gate that is open by mistake risks money."""
     with pytest.raises(Corrupt, match="accuracy gate"):
         GATE.build({**GATE.build(None).snapshot(), **change})
+
+
+def test_a_closed_gate_opens_a_margin_above_its_floor() -> None:
+    """At the floor itself it would open and shut with every outcome."""
+    rows = _tape("+-+-+-" + "-" + "+" * 8)
+    at_floor = _play(AccuracyGate(LABELS, 0.5, 4, 1_000).build(None), rows)
+    above = _play(AccuracyGate(LABELS, 0.5, 4, 1_000, reopen_margin=0.1).build(None), rows)
+    opened = [gated.changes[-1] for gated in (at_floor, above)]
+    assert all(change.is_open for change in opened)
+    assert opened[1].row > opened[0].row
+    assert len(above.changes) <= len(at_floor.changes)
