@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 from domain.log import END_HEADER, STAMP_HEADER, LogAddress, Stamp, find_header
 from domain.topics import Topic
@@ -63,6 +63,21 @@ def write_end(address: LogAddress, topic: Topic, partitions: Iterable[int]) -> N
     assert producer.flush(TIMEOUT_S) == 0
 
 
+def _ends(consumer: Consumer, place: TopicPartition) -> tuple[int, int]:
+    """Return the first and the next offset of a partition, once it has a leader."""
+    until = time.monotonic() + TIMEOUT_S
+    while True:
+        try:
+            low, high = consumer.get_watermark_offsets(place, timeout=TIMEOUT_S)
+        except KafkaException as error:
+            # A topic that was just created has no leader for a moment.
+            if not error.args[0].retriable() or time.monotonic() > until:
+                raise
+            time.sleep(0.05)
+        else:
+            return low, high
+
+
 def read(address: LogAddress, topic: Topic) -> list[Record]:
     """Read all that a topic holds, partition by partition."""
     consumer = Consumer(
@@ -77,7 +92,7 @@ def read(address: LogAddress, topic: Topic) -> list[Record]:
     try:
         for partition in range(address.partitions):
             place = TopicPartition(address.topic(topic), partition)
-            low, high = consumer.get_watermark_offsets(place, timeout=TIMEOUT_S)
+            low, high = _ends(consumer, place)
             if low == high:
                 continue
             consumer.assign([TopicPartition(place.topic, partition, low)])
