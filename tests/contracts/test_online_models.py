@@ -222,7 +222,7 @@ def test_a_market_that_knows_one_way(case: Member, one_class: int) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"v": 2}, "version"),
+        ({"v": 99}, "version"),
         ({"v": None}, "version"),
         ({"owner": "0" * 32}, "belongs to config"),
         ({"labels_learned": ...}, "not whole"),
