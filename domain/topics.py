@@ -1,7 +1,8 @@
 """Topics: their names, what each one carries, and which partition a key belongs to."""
 
+from decimal import Decimal
 from enum import StrEnum
-from typing import TypeVar
+from typing import TypeVar, get_args
 from zlib import crc32
 
 import msgspec
@@ -87,6 +88,16 @@ _DECODERS: dict[Topic, msgspec.json.Decoder[msgspec.Struct]] = {
     topic: msgspec.json.Decoder(Bar | Passed if topic is Topic.BARS else type_)
     for topic, type_ in RECORD_TYPES.items()
 }
+_MONEY: dict[Topic, tuple[str, ...]] = {
+    topic: tuple(
+        field.name
+        for field in msgspec.structs.fields(type_)
+        if field.type is Decimal or Decimal in get_args(field.type)
+    )
+    for topic, type_ in RECORD_TYPES.items()
+}
+"""Fields that are money or quantities: text that says NaN is a Decimal too, and equals nothing."""
+
 _R = TypeVar("_R", bound=msgspec.Struct)
 
 
@@ -113,6 +124,11 @@ def decode(topic: Topic, value: bytes) -> msgspec.Struct:
     if version != known:
         msg = f"{topic} record version {version}; this reader knows version {known}"
         raise Drop(msg)
+    for name in _MONEY[topic]:
+        amount = getattr(record, name)
+        if amount is not None and not amount.is_finite():
+            msg = f"{topic} record with {name} {amount}, which is no number"
+            raise Drop(msg)
     return record
 
 

@@ -275,6 +275,14 @@ def test_a_changed_byte_is_read_or_dropped(topic: Topic, at: int, byte: int) -> 
         assert str(topic) in str(error)  # noqa: PT017 - most changes are readable, few are not
 
 
+@pytest.mark.parametrize("text", ["NaN", "sNaN", "Infinity", "-Infinity"])
+def test_money_that_is_no_number_is_dropped(text: str) -> None:
+    """A price of NaN would pass every comparison by failing it."""
+    fields = {**_fields(Topic.ORDERS), "average_price": text}
+    with pytest.raises(Drop, match="average_price"):
+        decode(Topic.ORDERS, json.dumps(fields).encode())
+
+
 def test_a_number_that_is_none_is_written_as_null() -> None:
     """JSON has no NaN; a reader gets None for a feature that is not ready."""
     vector = FeatureVector("EURUSD", 60, 61, "s", (float("nan"),), False, 1.1, 0.9, 0)
