@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.deployments import ModelSwitch, Slot, Stage
+from domain.errors import Halt
 from domain.ids import digest
 from domain.nanos import DAY_NS, from_ns
 from jobs.evaluation.tape import Tape
@@ -19,12 +20,10 @@ from models.registry.artefact import sha256
 from models.registry.manifest import Golden, Manifest
 from models.served import Loaded
 from models.serving import OnnxModel, OnnxSession
+from models.training.job import PARITY_ROWS, PARITY_TOLERANCE, parity
 from models.training.learner import Learner, learnable
 
 Say = Callable[[str], object]
-
-PARITY_ROWS = 10_000
-"""Rows on which the ONNX copy is held against the original."""
 
 _GOLDEN_ROWS = 4
 
@@ -97,16 +96,25 @@ def train_folds(
 def train_one(
     tape: Tape, learner: Learner, train: NDArray[np.intp]
 ) -> tuple[Loaded, dict[str, Any]]:
-    """Train one model on the rows of ``train`` that it can learn from, and serve its ONNX copy."""
+    """Train one model on the rows of ``train`` that it can learn from, and serve its ONNX copy.
+
+    Raises
+    ------
+    Halt
+        If the copy does not answer as the model does.
+    """
     data, labels = tape.data, tape.labels
     rows = np.intersect1d(train, learnable(data, labels, learner.window), assume_unique=True)
     fitted = learner.fit(data, labels, rows, _silent)
     graph = fitted.export()
     session = OnnxSession(graph)
     picked = rows[np.linspace(0, rows.size - 1, min(rows.size, PARITY_ROWS)).astype(np.intp)]
-    windows = data.windows(picked, learner.window)
+    worst = parity(fitted, graph, data, picked, learner.window)
+    if not worst <= PARITY_TOLERANCE:
+        msg = f"the ONNX copy differs from the trained {learner.kind} by {worst:.2e}"
+        raise Halt(msg)
+    windows = data.windows(picked[:_GOLDEN_ROWS], learner.window)
     served = session.probabilities(windows)
-    parity = float(np.abs(served - fitted.predict(data, picked)).max())
     manifest = Manifest(
         kind=learner.kind,
         window=learner.window,
@@ -126,13 +134,13 @@ def train_one(
         calibration=fitted.calibration,
         golden=tuple(
             Golden(tuple(windows[at].ravel().tolist()), float(served[at]))
-            for at in range(min(_GOLDEN_ROWS, len(served)))
+            for at in range(len(served))
         ),
         model_sha256=sha256(graph),
     )
     model_id = digest("evaluation", manifest.kind, manifest.model_sha256)
     model = OnnxModel(model_id, manifest, session)
-    facts = {"rows": int(rows.size), "parity": parity, "calibration": fitted.calibration}
+    facts = {"rows": int(rows.size), "parity": worst, "calibration": fitted.calibration}
     return Loaded(model, manifest.data_last_ns, data.max_gap_ns), facts
 
 
