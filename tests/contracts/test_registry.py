@@ -60,7 +60,8 @@ def endpoint() -> Iterator[str]:
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         import fsspec
 
-        fsspec.filesystem("s3", skip_instance_cache=True).mkdir(BUCKET)
+        # Buckets of moto live as long as the process: another module may have made this one.
+        fsspec.filesystem("s3", skip_instance_cache=True).makedirs(BUCKET, exist_ok=True)
         yield address
     server.stop()
 
