@@ -7,11 +7,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PEERS := .venv-peers
+FIX := .venv-fix
 ARGS ?=
 BARS ?= $(wildcard $(or $(AIFX_DATA),../shared/data)/bars/*_H1_*.parquet)
 PYTEST_ARGS ?=
 
-.PHONY: help setup run test check format bench bench-peers evaluate lock clean
+.PHONY: help setup fix test-fix test-slow run test check format bench bench-peers evaluate lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 14
@@ -32,11 +33,26 @@ $(READY): requirements/lock.txt pyproject.toml
 	@$(BIN)/python -m jobs.compile
 	@touch $@
 
+fix: $(READY) $(FIX)/.ready ## Add FIX 4.4 (QuickFIX): compiled from source, about five minutes
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-index --no-deps $(FIX)/*.whl
+
+$(FIX)/.ready: requirements/fix.txt | $(READY)
+	@echo "[1/1] compiling QuickFIX (about five minutes)"
+	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --require-hashes --no-build-isolation --no-deps \
+		-r requirements/fix.txt -w $(FIX)
+	@touch $@
+
 run: $(READY) ## Run the platform: a simulated trading day, or ARGS="--ticks FOLDER ..."
 	@$(BIN)/aifx run $(ARGS)
 
 test: $(READY) ## Run every test (real-data tests need ../shared/data or AIFX_DATA)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+
+test-fix: fix ## Run the tests of FIX, which need its engine
+	@AIFX_REQUIRE_FIX=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests/brokers/fix tests/contracts/venues -k "fix or Fix" $(PYTEST_ARGS)
+
+test-slow: $(READY) ## Run the tests with their long counts: hours
+	@AIFX_SLOW=1 $(BIN)/python -m pytest -n 2 --dist loadfile --timeout 7200 $(PYTEST_ARGS)
 
 check: $(READY) ## Lint, format, types, import contracts
 	@$(BIN)/ruff check .
@@ -70,10 +86,12 @@ evaluate: $(READY) ## Evaluate the default ensemble on recorded hourly bars (BAR
 
 lock: $(READY) ## Renew requirements/lock.txt for Python 3.11 and 3.12
 	@$(BIN)/python -m pip install --quiet uv
-	@$(BIN)/uv pip compile pyproject.toml requirements/build.in --all-extras --universal --python-version 3.11 \
-		--generate-hashes --no-emit-index-url --no-header -o requirements/lock.txt
+	@$(BIN)/uv pip compile pyproject.toml requirements/build.in --extra train --extra s3 --extra dev --universal \
+		--python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements/lock.txt
+	@$(BIN)/uv pip compile requirements/fix.in --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-header -o requirements/fix.txt
 	@$(BIN)/uv pip compile requirements/peers.in --universal --python-version 3.11 --only-binary :all: \
 		--generate-hashes --no-emit-index-url --no-header -o requirements/peers.txt
 
 clean: ## Remove the environment and all caches; data in .aifx stays
-	@rm -rf $(VENV) $(PEERS) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info build
+	@rm -rf $(VENV) $(PEERS) $(FIX) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info build

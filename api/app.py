@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from api.control import Control, control_routes
 from api.headers import SecurityHeaders
 from api.stream import events
 from api.view import View
@@ -35,15 +36,21 @@ class _Assets(StaticFiles):
         return await super().get_response(path, scope)
 
 
-def create_app(view: View) -> FastAPI:
-    """Return the application that shows a view; it changes nothing and takes no orders.
+def create_app(view: View, control: Control | None = None) -> FastAPI:
+    """Return the application that shows a view; it takes no orders, and one act: to stop them.
 
     Its ``state.closing`` is a `threading.Event`: set it and all open streams end.
+
+    Parameters
+    ----------
+    control
+        Way to the account's kill switch; None where there is none.
     """
     app = FastAPI(title="AIFX", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json")
     app.state.closing = closing = Event()
     app.state.streams = 0
     app.add_middleware(SecurityHeaders)
+    app.include_router(control_routes(control))
     app.mount("/static", _Assets(directory=STATIC), name="static")
 
     async def counted(symbol: str | None) -> AsyncIterator[bytes]:

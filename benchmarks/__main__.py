@@ -33,6 +33,7 @@ BENCHMARKS = (
     "footprint",
     "bars-vs-pandas",
     "inference",
+    "signal-to-order",
 )
 """Permanent ids; each is a module of this package, ``-`` as ``_``, with a function ``measure``."""
 

@@ -1,8 +1,8 @@
 """``replay``: recorded ticks, Parquet to fills, fused in one process on one core.
 
-Everything is in: reading, quality rules, bars, features, models, signals, risk, the paper broker
-and its ledger in memory. The trained models (ONNX) are made on the first days before the clock
-starts. Compared: the same with the online model learning on the stream beside it.
+Everything is in: reading, quality rules, bars, features, models, signals, risk, the paper venue
+and the journal, both in memory. The trained models (ONNX) are made on the first days before the
+clock starts. Compared: the same with the online model learning on the stream beside it.
 """
 
 import os
@@ -19,8 +19,10 @@ from benchmarks.result import Bar, Measured, median
 from clickhouse.migrate import connect, migrate
 from config.plan import Plan
 from config.settings import Settings, settings_of, without_secrets
-from dataflows.context import Context, decision_config, models_dir, paper_config
+from dataflows.context import Context, decision_config, models_dir
+from dataflows.execution import say, say_alert
 from dataflows.fused import Takers, build_backtest
+from dataflows.paper_account import PaperAccount
 from domain.deployments import ModelSwitch, Stage
 from domain.log import LogAddress
 from domain.ticks import Kind
@@ -33,7 +35,6 @@ from operators.decide import Closed, Decided
 from operators.execute import Happened
 from operators.meter import Meter
 from sources.quiesce import Quiesce
-from trading.ledger import Ledger
 
 BAR = 1_000_000
 BAR_ONLINE = 250_000
@@ -138,15 +139,13 @@ def _rate(
         counts["events"] += 1
 
     plan = _plan(data, settings, choice, deployments)
-    ledger = Ledger.open(None)
-    broker = paper_config(settings).open(None)
-    started = time.perf_counter()
-    clock = time.time_ns  # noqa: TID251 - the edge: nothing in a fused run reads it
+    clock = time.time_ns  # noqa: TID251 - the edge: the lease of the journal alone reads it
     context = Context(plan, settings, Quiesce(), Meter("bench", clock), clock)
+    paper = PaperAccount(settings, context.symbols, None, plan.run, clock, say_alert(context), say)
+    started = time.perf_counter()
     takers = Takers(judged, closed, decided, happened)
-    flow = build_backtest(context, ledger, broker, decision_config(context), takers)
+    flow = build_backtest(context, paper, decision_config(context), takers)
     engine.run(flow, _EPOCH_MS, None)
     seconds = time.perf_counter() - started
-    ledger.close()
-    broker.close()
+    paper.close()
     return counts["ticks"] / seconds

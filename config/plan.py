@@ -28,6 +28,10 @@ READS: dict[str, tuple[Topic, ...]] = {
         Topic.ORDERS,
         Topic.EXECUTIONS,
         Topic.POSITIONS,
+        Topic.CONTROL,
+        Topic.QUALITY_FILLS,
+        Topic.QUALITY_ORDERS,
+        Topic.QUALITY_EVENTS,
     ),
 }
 """Topics that each dataflow reads to their end."""
@@ -45,7 +49,15 @@ WRITES: dict[str, tuple[Topic, ...]] = {
         Topic.SIGNALS,
         Topic.MODELS,
     ),
-    "execution": (Topic.ORDERS, Topic.EXECUTIONS, Topic.POSITIONS),
+    "execution": (
+        Topic.ORDERS,
+        Topic.EXECUTIONS,
+        Topic.POSITIONS,
+        Topic.CONTROL,
+        Topic.QUALITY_FILLS,
+        Topic.QUALITY_ORDERS,
+        Topic.QUALITY_EVENTS,
+    ),
     "archive": (),
 }
 """Topics that end when the dataflow's input has ended. Any worker may add to ``metrics``, and the

@@ -7,13 +7,10 @@ default here. Unknown names are refused in both, so that a typing error cannot p
 import os
 import tomllib
 from collections.abc import Mapping
-from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
@@ -27,6 +24,13 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from config.section import Positive, Section
+from config.trading_settings import (
+    BrokerSettings,
+    ExecutionSettings,
+    PaperSettings,
+    RiskSettings,
+)
 from domain.bars import DEFAULT_TIMEFRAMES, order_of
 from domain.deployments import Slot
 from domain.errors import BadUse
@@ -34,19 +38,11 @@ from domain.errors import BadUse
 ENV_PREFIX = "AIFX__"
 FILE_NAME = "aifx.toml"
 
-Positive = Annotated[int, Field(gt=0)]
-Fraction = Annotated[Decimal, Field(gt=0, le=1)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Unit = Annotated[float, Field(ge=0, le=1)]
 
 ROLES = ("online", "xgboost", "forest", "lstm", "rules")
 """Roles of the ensemble; each has a weight of its own name."""
-
-
-class Section(BaseModel):
-    """Base of all sections: frozen, unknown names refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class KafkaSettings(Section):
@@ -214,22 +210,6 @@ class SignalSettings(Section):
     min_edge: Annotated[float, Field(gt=0, lt=0.5)] = 0.04
 
 
-class ExecutionSettings(Section):
-    """Account, sizing, risk and the paper broker."""
-
-    account: str = "paper-1"
-    account_currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
-    start_balance: Annotated[Decimal, Field(gt=0)] = Decimal(100_000)
-    fraction: Fraction = Decimal("0.2")
-    max_position_notional: Annotated[Decimal, Field(gt=0)] = Decimal(50_000)
-    max_order_notional: Annotated[Decimal, Field(gt=0)] = Decimal(100_000)
-    max_position_units: Positive = 10_000_000
-    max_price_age_ms: Positive = 30_000
-    max_spread_pips: Annotated[float, Field(gt=0)] = 5.0
-    max_daily_loss_fraction: Annotated[Decimal, Field(gt=0, lt=1)] = Decimal("0.02")
-    paper_latency_ms: Annotated[int, Field(ge=0)] = 50
-
-
 class EngineSettings(Section):
     """The dataflow engine."""
 
@@ -264,6 +244,9 @@ class Settings(BaseSettings):
     training: TrainingSettings = TrainingSettings()
     signals: SignalSettings = SignalSettings()
     execution: ExecutionSettings = ExecutionSettings()
+    risk: RiskSettings = RiskSettings()
+    broker: BrokerSettings = BrokerSettings()
+    paper: PaperSettings = PaperSettings()
     engine: EngineSettings = EngineSettings()
     dashboard: DashboardSettings = DashboardSettings()
 
@@ -336,4 +319,25 @@ def settings_of(values: Mapping[str, Any]) -> Settings:
 
 def without_secrets(settings: Settings) -> dict[str, Any]:
     """Return the tree as plain values, secrets left out: safe to write to disk."""
-    return settings.model_dump(mode="json", exclude={"clickhouse": {"dsn"}})
+    plain = settings.model_dump(mode="json")
+    for section, name, _ in _secrets(settings):
+        del plain[section][name]
+    return plain
+
+
+def secrets_of(settings: Settings) -> dict[str, str]:
+    """Return the secrets that are set, by the variable that hands each to a worker."""
+    return {
+        f"{ENV_PREFIX}{section}__{name}".upper(): value.get_secret_value()
+        for section, name, value in _secrets(settings)
+        if value.get_secret_value()
+    }
+
+
+def _secrets(settings: Settings) -> list[tuple[str, str, SecretStr]]:
+    return [
+        (section, name, value)
+        for section in Settings.model_fields
+        for name, value in getattr(settings, section)
+        if isinstance(value, SecretStr)
+    ]

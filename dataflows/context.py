@@ -3,12 +3,10 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from brokers.paper import PaperConfig
 from config.plan import WHOLE, AnyFeed, Plan, RecordedPlan, Share, SimulatedPlan
 from config.settings import Settings, settings_of
 from domain.deployments import SLOTS, ModelSwitch, Slot
@@ -37,8 +35,6 @@ from sources.feed import TickFeed
 from sources.quiesce import Quiesce
 from sources.recorded import RecordedFeed
 from sources.simulated import SimulatedFeed
-from trading.engine import ExecutionConfig
-from trading.risk import RiskLimits
 from trading.signals import SignalConfig
 
 if TYPE_CHECKING:
@@ -321,30 +317,3 @@ def loader(plan: Plan) -> Load:
 def _bars_in_horizon(settings: Settings) -> int:
     """Return how many labels of one-minute bars overlap."""
     return -(-label_rule(settings).horizon_ns // MINUTE_NS)
-
-
-def execution_config(settings: Settings, symbols: tuple[str, ...]) -> ExecutionConfig:
-    """Return the account, its sizing and its limits."""
-    execution = settings.execution
-    return ExecutionConfig(
-        symbols=symbols,
-        account=execution.account,
-        account_currency=execution.account_currency,
-        start_balance=execution.start_balance,
-        fraction=execution.fraction,
-        limits=RiskLimits(
-            max_position_notional=execution.max_position_notional,
-            max_order_notional=execution.max_order_notional,
-            max_position_units=Decimal(execution.max_position_units),
-            max_price_age_ns=execution.max_price_age_ms * MS_NS,
-            max_spread_pips=Decimal(str(execution.max_spread_pips)),
-            max_daily_loss_fraction=execution.max_daily_loss_fraction,
-        ),
-        grace_ns=settings.ingest.grace_ms * MS_NS,
-        lateness_ns=settings.ingest.lateness_ms * MS_NS,
-    )
-
-
-def paper_config(settings: Settings) -> PaperConfig:
-    """Return the paper venue's settings."""
-    return PaperConfig(latency_ns=settings.execution.paper_latency_ms * MS_NS)

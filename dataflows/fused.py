@@ -11,23 +11,24 @@ import bytewax.operators as op
 from bytewax.dataflow import Dataflow
 from bytewax.operators import KeyedStream
 
-from brokers.paper import PaperBroker
 from dataflows.context import Context, bar_config, open_feed, quality_config
 from dataflows.execution import execute
 from dataflows.graph import consider, decide
 from dataflows.ingest import JUDGE_STEP
+from dataflows.paper_account import PaperAccount
+from dataflows.quality import measure
 from domain.deployments import ModelSwitch
 from domain.ticks import TickBatch
 from features.quality import Judged
 from operators import warm
 from operators.decide import Closed, Considered, Decided, DecisionConfig
 from operators.decode import by_symbol
-from operators.execute import Happened, Heard
+from operators.execute import Happened, Heard, Nudge
 from operators.ingest import JudgeLogic
 from operators.keyed import keyed
+from operators.quality import Measured
 from sinks.collect import CollectSink
 from sources.feed_source import PART, FeedSource, FeedSourceConfig
-from trading.ledger import Ledger
 
 X = TypeVar("X")
 
@@ -43,12 +44,13 @@ class Takers:
     closed: Callable[[Closed], None]
     decided: Callable[[Decided], None]
     happened: Callable[[Happened], None]
+    measured: Callable[[Measured], None] | None = None
+    """None: execution quality is not measured."""
 
 
 def build_backtest(
     context: Context,
-    ledger: Ledger,
-    broker: PaperBroker,
+    paper: PaperAccount,
     decisions: DecisionConfig,
     takers: Takers,
     batch_rows: int = BATCH_ROWS,
@@ -58,15 +60,15 @@ def build_backtest(
 
     Parameters
     ----------
-    context, ledger, broker, decisions, takers
-        Run and hooks, the account's two stores, models and rule, who takes what comes out.
+    context, paper, decisions, takers
+        Run and hooks, the account, models and rule, who takes what comes out.
     batch_rows
         Most rows of one batch (> 0).
     switches
         Of models, in order of ``effective_ns``: they stand in the log a minute before it.
     """
     flow = Dataflow("backtest")
-    account = context.settings.execution.account
+    account = paper.config.account
     judged = _judged(context, flow, batch_rows, switches)
     ticks = _by_symbol(context, judged)
     bars = bar_config(context.settings)
@@ -76,11 +78,14 @@ def build_backtest(
     signals = op.map(
         "signals", decided, lambda item: _for_account(account, Heard(item[1].signals, 0))
     )
-    happened = execute(context, op.merge("account_events", quotes, signals), ledger, broker)
+    events = op.merge("account_events", quotes, signals)
+    happened = execute(context, events, paper)
     _take("judged", judged, takers.judged)
     _take("closed", closed, takers.closed)
     _take("decided", decided, takers.decided)
     _take("happened", happened, takers.happened)
+    if takers.measured is not None:
+        _take("measured", measure(context, events, happened), takers.measured)
     return flow
 
 
@@ -128,7 +133,7 @@ def _by_symbol(context: Context, judged: KeyedStream[Judged]) -> KeyedStream[Tic
     return op.key_on("by_symbol", op.flat_map("split", judged, split), lambda batch: batch.symbol)
 
 
-def _for_account(account: str, event: TickBatch | Heard) -> tuple[str, TickBatch | Heard]:
+def _for_account(account: str, event: TickBatch | Heard) -> tuple[str, TickBatch | Heard | Nudge]:
     return account, event
 
 

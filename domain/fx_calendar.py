@@ -43,7 +43,13 @@ def trade_date(ts_ns: int) -> date:
 
 def trade_day_start_ns(ts_ns: int) -> int:
     """Return the 17:00 New York at which the trade date of ``ts_ns`` began."""
-    return roll_ns(trade_date(ts_ns) - timedelta(days=1))
+    return _trade_day_start_ns(ts_ns // _HOUR_NS)
+
+
+@lru_cache(maxsize=256)
+def _trade_day_start_ns(hour: int) -> int:
+    """Return it for an hour since 1970: New York is whole hours from UTC, and so is the roll."""
+    return roll_ns(trade_date(hour * _HOUR_NS) - timedelta(days=1))
 
 
 @lru_cache(maxsize=64)

@@ -13,6 +13,9 @@ _length = Struct("<I").pack
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _ORDER_ID_LENGTH, _TAIL = 34, 2
 
+LAST_REQUEST = len(_DIGITS) ** _TAIL - 1
+"""Highest number that a request about an order can have: kept for the cancel of a kill."""
+
 
 def digest(*parts: str | int) -> str:
     """Return 32 hexadecimal digits that depend on every part and on their boundaries."""

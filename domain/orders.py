@@ -199,6 +199,8 @@ class Execution(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=Fals
         The same in quote currency, and the quote-to-account rate used (its side follows its sign).
     commission, commission_currency
         Charged by the venue for this fill (>= 0 is a cost), in its own currency.
+    commission_account
+        The same in account currency, not part of ``pnl_account``; None: no rate was known.
     execution_ref
         The execution that this one takes back or corrects; empty for an ordinary fill.
     """
@@ -217,6 +219,7 @@ class Execution(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=Fals
     conversion_rate: Decimal | None
     commission: Decimal = Decimal(0)
     commission_currency: str = ""
+    commission_account: Decimal | None = Decimal(0)
     execution_ref: str = ""
     venue: str = ""
     v: int = 2

@@ -8,10 +8,12 @@ from zlib import crc32
 import msgspec
 
 from domain.bars import Bar, Passed
+from domain.control import ControlEvent
 from domain.deployments import ModelEvent
 from domain.errors import Drop
 from domain.orders import Execution, Order, Position
 from domain.predictions import FeatureVector, Prediction, Signal
+from domain.quality import ExecutionQuality, OrderQuality, QualityEvent
 
 
 class Topic(StrEnum):
@@ -28,6 +30,10 @@ class Topic(StrEnum):
     ORDERS = "orders"
     EXECUTIONS = "executions"
     POSITIONS = "positions"
+    CONTROL = "control"
+    QUALITY_FILLS = "quality.fills"
+    QUALITY_ORDERS = "quality.orders"
+    QUALITY_EVENTS = "quality.events"
     METRICS = "metrics"
     DEAD_LETTER = "dead-letter"
 
@@ -74,6 +80,10 @@ RECORD_TYPES: dict[Topic, type[msgspec.Struct]] = {
     Topic.ORDERS: Order,
     Topic.EXECUTIONS: Execution,
     Topic.POSITIONS: Position,
+    Topic.CONTROL: ControlEvent,
+    Topic.QUALITY_FILLS: ExecutionQuality,
+    Topic.QUALITY_ORDERS: OrderQuality,
+    Topic.QUALITY_EVENTS: QualityEvent,
     Topic.METRICS: WorkerMetrics,
     Topic.DEAD_LETTER: DeadLetter,
 }

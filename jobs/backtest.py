@@ -6,8 +6,10 @@ from pathlib import Path
 
 from config.plan import Plan, SimulatedPlan
 from config.settings import Settings, without_secrets
-from dataflows.context import Context, decision_config, paper_config
+from dataflows.context import Context, decision_config
+from dataflows.execution import say, say_alert
 from dataflows.fused import BATCH_ROWS, Takers, build_backtest
+from dataflows.paper_account import PaperAccount
 from domain.deployments import ModelSwitch
 from domain.log import LogAddress
 from jobs import feeds, results
@@ -17,7 +19,6 @@ from jobs.report import Report
 from operators import engine
 from operators.meter import Meter
 from sources.quiesce import Quiesce
-from trading.ledger import Ledger
 
 _EPOCH_MS = 60_000
 """A backtest keeps no state between runs: snapshots would only cost."""
@@ -73,16 +74,17 @@ def backtest(
         closed=collected.closed,
         decided=collected.decided,
         happened=collected.happened,
+        measured=collected.measured if settings.execution.quality else None,
     )
     # A backtest's books are thrown away: in memory they cost no disk.
-    ledger = Ledger.open(None)
-    broker = paper_config(settings).open(None)
+    paper = PaperAccount(
+        settings, context.symbols, None, plan.run, wall_ns, say_alert(context), say
+    )
     try:
-        flow = build_backtest(context, ledger, broker, decisions, takers, batch_rows, switches)
+        flow = build_backtest(context, paper, decisions, takers, batch_rows, switches)
         engine.run(flow, _EPOCH_MS, None)
     finally:
-        ledger.close()
-        broker.close()
+        paper.close()
     inspect(collected)
     models = decisions.predictions.deployed()
     if isinstance(choice.feed, SimulatedPlan):

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from config import settings as config
 from domain.errors import AifxError, BadUse
+from jobs.control_cli import control_app
 from jobs.evaluate_cli import evaluate
 from jobs.models_cli import models_app
 from jobs.options import (
@@ -24,6 +25,8 @@ from jobs.options import (
     names_in,
     settings_with,
 )
+from jobs.statement_cli import statement
+from jobs.tca_cli import tca
 from jobs.train_cli import retrain, train
 
 app = typer.Typer(
@@ -36,6 +39,7 @@ app = typer.Typer(
 kafka_app = typer.Typer(help="A real Apache Kafka on this machine.", no_args_is_help=True)
 app.add_typer(kafka_app, name="kafka")
 app.add_typer(models_app, name="models")
+app.add_typer(control_app, name="control")
 
 Ticks = Annotated[
     Path | None, typer.Option("--ticks", help="Parquet file or folder; default: simulated ticks.")
@@ -81,6 +85,12 @@ def run(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Start anew even where an unfinished run could go on.")
     ] = False,
+    broker: Annotated[
+        str, typer.Option("--broker", help="paper, oanda, ib or fix; see the [broker] settings.")
+    ] = "",
+    confirm_live: Annotated[
+        str, typer.Option("--confirm-live", help="Account id: yes, trade real money there.")
+    ] = "",
     config_file: ConfigFile = None,
 ) -> None:
     """Run the platform: feed, Kafka, bars, models, signals, paper orders, ClickHouse, a page."""
@@ -88,7 +98,9 @@ def run(
     from jobs.run import RunOptions
     from jobs.run import run as run_all
 
-    settings = settings_with(config_file, kafka=kafka, clickhouse=clickhouse, port=port)
+    settings = settings_with(
+        config_file, kafka=kafka, clickhouse=clickhouse, port=port, broker=broker
+    )
     choice = feeds.choose(ticks, names_in(symbols), from_, to, seed, settings.models.training_days)
     options = RunOptions(
         choice=choice,
@@ -99,6 +111,7 @@ def run(
         json_path=json,
         dashboard=dashboard,
         fresh=fresh,
+        confirmed=confirm_live,
     )
     run_all(options, settings, Console())
 
@@ -159,6 +172,8 @@ def backtest(
 app.command("train")(train)
 app.command("retrain")(retrain)
 app.command("evaluate")(evaluate)
+app.command("tca")(tca)
+app.command("statement")(statement)
 
 
 @app.command()

@@ -14,6 +14,8 @@ from domain.ticks import Kind, reasons
 from features.quality import Judged
 from operators.decide import Closed, Decided
 from operators.execute import Happened
+from operators.quality import Measured
+from trading.tca.monitor import Quality
 
 ACCOUNT_TOTAL = "*"
 
@@ -45,6 +47,7 @@ class Collected:
         self.order_events: list[Order] = []
         self.executions: list[Execution] = []
         self.last_total: Position | None = None
+        self.quality: list[Quality] = []
 
     @property
     def fills(self) -> int:
@@ -83,8 +86,12 @@ class Collected:
                     self.orders_sent.add(record.client_order_id)
             elif isinstance(record, Execution):
                 self.executions.append(record)
-            elif record.symbol == ACCOUNT_TOTAL:
+            elif isinstance(record, Position) and record.symbol == ACCOUNT_TOTAL:
                 self.last_total = record
+
+    def measured(self, item: Measured) -> None:
+        """Keep what fills and orders cost."""
+        self.quality += item.records
 
     def bars_by_timeframe(self, timeframes: tuple[str, ...]) -> dict[str, int]:
         """Return the number of bars by timeframe, as ``frame`` of a row counts them."""

@@ -31,7 +31,12 @@ def names_in(text: str) -> list[str]:
 
 
 def settings_with(
-    path: Path | None, *, kafka: str = "", clickhouse: str = "", port: int | None = None
+    path: Path | None,
+    *,
+    kafka: str = "",
+    clickhouse: str = "",
+    port: int | None = None,
+    broker: str = "",
 ) -> Settings:
     """Read the settings; what the command line says wins, and reaches the workers too.
 
@@ -43,6 +48,7 @@ def settings_with(
     for name, value in (
         ("KAFKA__BOOTSTRAP", kafka),
         ("CLICKHOUSE__DSN", clickhouse),
+        ("BROKER__KIND", broker),
         ("DASHBOARD__PORT", "" if port is None else str(port)),
     ):
         if value:

@@ -6,11 +6,12 @@ from decimal import Decimal
 import numpy as np
 from clickhouse_connect.driver.client import Client
 
-from clickhouse import datasets, results
+from clickhouse import datasets, quality, results
 from config.plan import Plan
 from config.settings import Settings
 from dataflows.context import bar_config
 from domain.canonical import bars_sha256, row_columns, signal_columns, signals_sha256
+from domain.canonical_quality import quality_sha256
 from jobs.collected import Collected
 from jobs.report import AccuracyFigures, Hop, PnlDetail, Report, accuracy_figures
 from models.views import ENSEMBLE
@@ -83,6 +84,7 @@ def from_store(
         sha256={
             "bars": results.sha256_bars(client, plan.run),
             "signals": results.sha256_signals(client, plan.run),
+            "quality": quality_sha256(quality.records(client, plan.run)),
         },
         wall_s=wall_s,
     )
@@ -135,6 +137,7 @@ def from_collected(
         sha256={
             "bars": bars_sha256(row_columns(collected.bars, timeframes)),
             "signals": signals_sha256(signal_columns(collected.signals)),
+            "quality": quality_sha256(collected.quality),
         },
         wall_s=wall_s,
     )

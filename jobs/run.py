@@ -1,6 +1,7 @@
 """``aifx run``: one run from the feed to the store, with everything that a person sees of it."""
 
 import os
+import secrets
 import signal
 import time
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import msgspec
 from rich.console import Console
 
 from api.app import create_app
+from api.control import Control
 from api.server import Server
 from api.terminal import TerminalView
 from api.view import View
@@ -21,14 +23,17 @@ from clickhouse.migrate import connect, migrate
 from clickhouse.runs import record_run
 from config import plan as plans
 from config.plan import Plan, SimulatedPlan, worker_names
-from config.settings import ENV_PREFIX, Settings, without_secrets
+from config.settings import Settings, secrets_of, without_secrets
 from dataflows.context import deployed_models, models_of
 from domain.errors import BadUse, Halt
 from domain.log import LogAddress
 from domain.topics import Topic
 from jobs import datadir, feeds, results, switches
 from jobs import kafka as kafka_jobs
+from jobs.control import ControlLine
+from jobs.control_folders import folder_of_run
 from jobs.feeds import FeedChoice
+from jobs.live import confirm_live
 from jobs.models import models_for
 from jobs.report import Report, print_table, write_json
 from jobs.watch import Watcher
@@ -58,6 +63,8 @@ class RunOptions:
         Whether to serve the page.
     fresh
         Start anew, even where an unfinished run could go on.
+    confirmed
+        Account for which a person has said that real money may be traded; empty: ask.
     """
 
     choice: FeedChoice
@@ -68,6 +75,7 @@ class RunOptions:
     json_path: Path | None = None
     dashboard: bool = True
     fresh: bool = False
+    confirmed: str = ""
 
 
 class _Stop:
@@ -91,6 +99,7 @@ def run(options: RunOptions, settings: Settings, console: Console) -> Report:
         If a dataflow failed; what it had done is kept.
     """
     started = time.monotonic()
+    confirm_live(settings, options.confirmed, console)
     stop = _Stop()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
@@ -111,6 +120,9 @@ def run(options: RunOptions, settings: Settings, console: Console) -> Report:
             console.print(f"going on with run {plan.run}")
         _announce(view, plan, options, settings, notes, embedded=embedded)
         if server is not None:
+            line = ControlLine(folder_of_run(plan), time.time_ns)  # noqa: TID251 - the edge
+            hosts = frozenset({settings.dashboard.host.lower()})
+            server.app = create_app(view, Control(line, secrets.token_urlsafe(32), hosts))
             server.start()
             stack.callback(server.stop)
             console.print(f"dashboard: {server.url}")
@@ -272,9 +284,8 @@ def _started(workers: Workers) -> Iterator[None]:
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    """Return the environment of the workers: the one secret that is in no file of the run."""
-    dsn = settings.clickhouse.dsn.get_secret_value()
-    return dict(os.environ) | ({f"{ENV_PREFIX}CLICKHOUSE__DSN": dsn} if dsn else {})
+    """Return the environment of the workers: with the secrets, which are in no file of the run."""
+    return dict(os.environ) | secrets_of(settings)
 
 
 def _play(

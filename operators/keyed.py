@@ -1,7 +1,7 @@
 """A keyed step around pure logic: ``build(key, resume_state)`` -> logic with ``on_batch``."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import bytewax.operators as op
 from bytewax.operators import KeyedStream, StatefulBatchLogic
@@ -20,6 +20,15 @@ class Logic(Protocol[In, Out_co]):
 
     def snapshot(self) -> Mapping[str, Any]:
         """Return the state as a plain versioned mapping."""
+        ...
+
+
+@runtime_checkable
+class Finishing(Protocol[Out_co]):
+    """A logic that still has something to say when its input has ended."""
+
+    def on_eof(self) -> Iterable[Out_co]:
+        """Return what is left; asked again after a restart behind the end, it returns nothing."""
         ...
 
 
@@ -44,6 +53,10 @@ class _Keyed(StatefulBatchLogic[In, Out, dict[str, Any]], Generic[In, Out]):
             self._key = self._key_of(values[0])
             self._logic = self._build(self._key, None)
         return list(self._logic.on_batch(values)), StatefulBatchLogic.RETAIN
+
+    def on_eof(self) -> tuple[Iterable[Out], bool]:
+        left = self._logic.on_eof() if isinstance(self._logic, Finishing) else ()
+        return list(left), StatefulBatchLogic.RETAIN
 
     def snapshot(self) -> dict[str, Any]:
         # Without a value yet there is no logic, and the engine asks only after values.

@@ -32,6 +32,7 @@ _COLUMN_OF = {
     "ts_event_ns": "ts_event",
     "ts_recv_ns": "ts_recv",
     "wall_ns": "ts_wall",
+    "expire_ns": "ts_expire",
 }
 """Fields that are moments, and the columns that keep them; ``horizon_ns`` is a duration."""
 
@@ -156,6 +157,7 @@ def _plain(type_: pa.DataType) -> Build:
 _BUILDERS: dict[type[inspect.Type], Build] = {
     inspect.StrType: _texts,
     inspect.LiteralType: _texts,
+    inspect.EnumType: _texts,
     inspect.IntType: _plain(pa.int64()),
     inspect.FloatType: _plain(pa.float64()),
     inspect.BoolType: _plain(pa.bool_()),

@@ -1,5 +1,6 @@
-"""From a signal to orders: which change of position it asks for, and whether that may leave."""
+"""From a signal to a wish: which change of position it asks for, and how large it is."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -7,11 +8,12 @@ from domain.instruments import Instrument
 from domain.predictions import Side
 from trading.conversion import rate
 from trading.marks import AccountMark
-from trading.quotes import Quote
-from trading.risk import Market, RiskLimits, deny_reason
+from trading.risk.codes import Deny
+from trading.risk.exposure import EMPTY, Held
 from trading.sizing import units_for
 
 _DIRECTION = {"buy": 1, "sell": -1, "flat": 0}
+_ZERO = Decimal(0)
 
 
 class Wish(NamedTuple):
@@ -25,12 +27,28 @@ class Wish(NamedTuple):
     change_units
         Signed base units (not 0).
     reason
-        Why it is denied; empty if it may be sent.
+        Why it cannot even be asked for; empty if the gate may judge it.
     """
 
     leg: int
     change_units: Decimal
     reason: str = ""
+
+
+class Sizing(NamedTuple):
+    """How large a new position is.
+
+    Attributes
+    ----------
+    fraction
+        Its notional as a part of equity (> 0).
+    max_units, max_notional
+        What the limits allow at most, base units and account currency (> 0).
+    """
+
+    fraction: Decimal
+    max_units: Decimal
+    max_notional: Decimal
 
 
 class Situation(NamedTuple):
@@ -41,21 +59,14 @@ class Situation(NamedTuple):
     units
         Signed base units held.
     in_flight_units
-        Signed base units of an order that may still fill, or 0.
-    quote, age_ns
-        Last sound quote, and decision time minus its receive time.
-    suspect
-        True where the quote behind the signal is suspect: nothing new is risked on it.
+        Signed base units of orders that may still fill.
     """
 
     instrument: Instrument
     account_currency: str
     units: Decimal
     in_flight_units: Decimal
-    quote: Quote | None
-    age_ns: int
     mark: AccountMark
-    suspect: bool = False
 
 
 def _sign(units: Decimal) -> int:
@@ -67,52 +78,92 @@ def is_settled(side: Side, exposure: Decimal) -> bool:
     return _sign(exposure) == _DIRECTION[side]
 
 
-def wishes(side: Side, now: Situation, fraction: Decimal, limits: RiskLimits) -> list[Wish]:
-    """Return the orders that a signal asks for, none if the position has the wanted sign already.
+def wish_of(side: Side, now: Situation, sizing: Sizing) -> Wish | None:
+    """Return the order that a signal asks for, None if the position has the wanted sign already.
 
     An order in flight counts as held. While there is one, a signal for another side is denied with
     ``order_in_flight``, whatever it would do: how much to trade is not known before the fill. A
     denied order whose size could not be computed carries the smallest size of the instrument.
-
-    Parameters
-    ----------
-    fraction
-        Notional of a new position as a part of equity (> 0).
     """
     wanted = _DIRECTION[side]
     exposure = now.units + now.in_flight_units
     if is_settled(side, exposure):
-        return []
+        return None
     least = Decimal(now.instrument.min_units)
     if now.in_flight_units:
         change = -exposure if exposure else wanted * least
-        return [Wish(0, change, "order_in_flight")]
+        return Wish(0, change, Deny.ORDER_IN_FLIGHT.value)
     if wanted == 0:
-        return [Wish(0, -now.units)]
-    base_rate = rate(now.instrument.base, now.account_currency, "mid", now.mark.quotes)
-    target, reason = _target(now, base_rate, fraction, limits.max_position_units)
-    change = wanted * max(target, least) - now.units
-    market = Market(
-        now.instrument, now.quote, now.age_ns, base_rate, now.mark.loss, suspect=now.suspect
-    )
-    reason = reason or deny_reason(change, now.units + change, market, limits)
-    if not reason:
-        return [Wish(0, change)]
-    denied = Wish(0, change, reason)
-    return [denied, Wish(1, -now.units)] if now.units else [denied]
+        return Wish(0, -now.units)
+    target, reason = _target(now, sizing)
+    return Wish(0, wanted * max(target, least) - now.units, reason)
 
 
-def _target(
-    now: Situation, base_rate: Decimal | None, fraction: Decimal, most: Decimal
-) -> tuple[Decimal, str]:
+def largest_units(
+    instrument: Instrument, account_currency: str, mark: AccountMark, sizing: Sizing
+) -> Decimal | None:
+    """Return the largest position (base units >= 0) that a decision at a mark can ask for.
+
+    Returns
+    -------
+    Decimal or None
+        None where equity or the rate of the base currency is not known: then none is asked for.
+    """
+    base_rate = rate(instrument.base, account_currency, "mid", mark.quotes)
+    if mark.equity_account is None or base_rate is None:
+        return None
+    notional = min(sizing.fraction * mark.equity_account, sizing.max_notional)
+    return min(units_for(notional, base_rate, instrument), sizing.max_units)
+
+
+def worst_held(
+    symbol: str,
+    held: Held,
+    instruments: Mapping[str, Instrument],
+    account_currency: str,
+    mark: AccountMark,
+    sizing: Sizing,
+) -> dict[str, Held]:
+    """Return what the account may hold once all symbols have decided at one boundary.
+
+    Symbols decide at the same boundary, and none may wait for another's answer: whichever came
+    first would change the result. So each counts every other one as if it took its largest position
+    on its worse side.
+
+    Parameters
+    ----------
+    symbol, held
+        The symbol that decides, and what it holds itself.
+    instruments
+        Of all symbols of the account.
+    """
+    worst = {symbol: held}
+    for other, instrument in instruments.items():
+        if other == symbol:
+            continue
+        known = mark.held.get(other, EMPTY)
+        most = largest_units(instrument, account_currency, mark, sizing)
+        if most:
+            units = known.long_units - known.short_units
+            known = known._replace(
+                buy_units=max(known.buy_units, most - units, _ZERO),
+                sell_units=max(known.sell_units, most + units, _ZERO),
+            )
+        if known != EMPTY:
+            worst[other] = known
+    return worst
+
+
+def _target(now: Situation, sizing: Sizing) -> tuple[Decimal, str]:
     """Return the size of the new position in base units (>= 0), and why it is none."""
     if now.mark.equity_account is None:
-        return Decimal(0), "equity_unavailable"
+        return _ZERO, Deny.EQUITY_UNAVAILABLE.value
+    base_rate = rate(now.instrument.base, now.account_currency, "mid", now.mark.quotes)
     if base_rate is None:
-        return Decimal(0), "no_conversion_rate"
-    units = min(units_for(fraction * now.mark.equity_account, base_rate, now.instrument), most)
+        return _ZERO, Deny.NO_CONVERSION_RATE.value
+    units = units_for(sizing.fraction * now.mark.equity_account, base_rate, now.instrument)
     # A flip is one order: closing and opening together stay within the largest one.
-    units = min(units, now.instrument.max_units - abs(now.units))
+    units = min(units, sizing.max_units, now.instrument.max_units - abs(now.units))
     if units < now.instrument.min_units:
-        return Decimal(0), "below_minimum"
+        return _ZERO, Deny.BELOW_MINIMUM.value
     return units, ""

@@ -1,163 +1,112 @@
 """The execution engine of one account: signals and quotes in, orders, fills and positions out.
 
-Deterministic in event time. Each symbol is a lane that reads its records and signals in log order;
-what a decision needs of other lanes it takes from the account's mark, which is made only when every
-lane has passed it. So neither arrival order nor batch limits change a result.
+Each symbol is a lane that reads its records and signals in log order; what a decision needs of
+other lanes it takes from the account's mark, which is made only when every lane has passed it. At
+a venue that plays the log's own records nothing depends on arrival or on batch limits. A real venue
+reports when it likes: what it says is in the journal, and a new life begins from there.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from domain.errors import BadUse
+from domain.control import ControlEvent
 from domain.ids import client_order_id
-from domain.instruments import instrument
-from domain.nanos import MINUTE_NS, MS_NS, SECOND_NS
-from domain.orders import Order, OrderSide
+from domain.orders import Order, OrderSide, with_terms
 from domain.predictions import Signal
-from domain.ticks import SUSPECT, TickBatch
-from trading import lane_kernel
-from trading.bookings import book
-from trading.cuts import Clocking
-from trading.decisions import Situation, Wish, is_settled, wishes
-from trading.lanes import Lane, LaneState, Run
-from trading.ledger import Ledger
-from trading.marks import AccountMark, MarkBook, MarkRules
-from trading.ports import Broker
-from trading.positions import signed
-from trading.quotes import first_tick_from
-from trading.risk import RiskLimits
-from trading.sending import Out, Sender
-from trading.snapshots import SNAPSHOT_VERSION, ExecutionState, dump, load
+from domain.ticks import TickBatch
+from trading.counterparty import Counterparty
+from trading.decisions import Situation, wish_of
+from trading.desk.ports import Out
+from trading.execution_config import ExecutionConfig
+from trading.journal.journal import Journal
+from trading.lanes import Lane, Run
+from trading.marks import AccountMark
+from trading.orders.holdings import Exposure
+from trading.risk.codes import Deny
+from trading.risk.control import Controls
+from trading.snapshots import SNAPSHOT_VERSION, ExecutionState, dump
+from trading.starting import begin
+from trading.venues import AccountCharge
 
-_ZERO = Decimal(0)
-
-
-@dataclass(frozen=True)
-class ExecutionConfig:
-    """Settings of one account's execution.
-
-    Attributes
-    ----------
-    symbols
-        Symbols that this account trades, one lane each. Every one of them must have records in the
-        log, if only heartbeats: decisions wait until all lanes have passed their mark.
-    account, account_currency, start_balance
-        Name, ISO 4217 code, and cash at the start in that currency (> 0).
-    strategy
-        Goes into every order id.
-    fraction
-        Notional of a new position as a part of equity, in (0, 1].
-    limits
-        Bounds of the pre-trade checks.
-    mark_lag_ns
-        How far before a boundary the account is valued, in (0, decision_interval_ns).
-    grace_ns, lateness_ns
-        What a heartbeat's event time lags its receive time by, and what a tick's proves less than
-        it says (>= 0), as in the trading dataflow: both must pass the same boundaries.
-    decision_interval_ns
-        Distance of the boundaries at which signals are due (> 0), as in the trading dataflow.
-    """
-
-    symbols: tuple[str, ...]
-    strategy: str = "edge-hold"
-    account: str = "paper-1"
-    account_currency: str = "USD"
-    start_balance: Decimal = Decimal(100_000)
-    fraction: Decimal = Decimal("0.2")
-    limits: RiskLimits = field(default_factory=RiskLimits)
-    mark_lag_ns: int = SECOND_NS
-    grace_ns: int = 500 * MS_NS
-    lateness_ns: int = 0
-    decision_interval_ns: int = MINUTE_NS
-
-    def __post_init__(self) -> None:
-        """Refuse settings that cannot work."""
-        if not self.symbols or len(set(self.symbols)) != len(self.symbols):
-            msg = "symbols must name at least one pair, and none twice"
-            raise BadUse(msg)
-        for symbol in self.symbols:
-            if instrument(symbol).symbol != symbol:
-                msg = f"write {symbol!r} as {instrument(symbol).symbol!r}"
-                raise BadUse(msg)
-        if not 0 < self.mark_lag_ns < self.decision_interval_ns:
-            msg = "mark_lag_ns must be above 0 and below decision_interval_ns"
-            raise BadUse(msg)
-        if self.grace_ns < 0 or self.lateness_ns < 0:
-            msg = "grace_ns and lateness_ns must not be below 0"
-            raise BadUse(msg)
-        if not (self.start_balance > 0 and 0 < self.fraction <= 1):
-            msg = "start_balance must be above 0 and fraction in (0, 1]"
-            raise BadUse(msg)
-
-    def build(
-        self, resume_state: Mapping[str, Any] | None, ledger: Ledger, broker: Broker
-    ) -> "ExecutionLogic":
-        """Return the logic, anew or as a snapshot left it.
-
-        Raises
-        ------
-        Corrupt
-            If the snapshot is none of this version.
-        BadUse
-            If it is of another account or other symbols.
-        """
-        state = None if resume_state is None else load(resume_state)
-        if state is not None:
-            state.check(self.account, self.account_currency, self.symbols)
-        return ExecutionLogic(self, state, ledger, broker)
+_NOTHING = Exposure()
 
 
 def stream_of(record: Out) -> str:
     """Return the stream whose records always come in the same order: account and symbol.
 
-    The account's totals have the symbol ``*``. Between streams the order follows arrival.
+    The account's totals have the symbol ``*``, changes of its trading state ``control``. Between
+    streams the order follows arrival.
     """
-    return f"{record.account}/{record.symbol}"
+    part = "control" if isinstance(record, ControlEvent) else record.symbol
+    return f"{record.account}/{part}"
 
 
 class ExecutionLogic:
-    """One account at work; made by `ExecutionConfig.build`. Not for several threads."""
+    """One account at work. Not for several threads.
+
+    Parameters
+    ----------
+    config
+        Its settings.
+    state
+        What `snapshot` gave, or None for an account without one.
+    journal
+        Of the account, with this process as its writer.
+    counterparty
+        The venue's side.
+    """
 
     def __init__(
-        self, config: ExecutionConfig, state: ExecutionState | None, ledger: Ledger, broker: Broker
+        self,
+        config: ExecutionConfig,
+        state: Mapping[str, Any] | None,
+        journal: Journal,
+        counterparty: Counterparty,
     ) -> None:
-        lane_kernel.load()
+        begun = begin(config, state, journal, counterparty)
+        self.desk = begun.desk
+        self.last_sequence = begun.last_sequence
+        """Highest place in the venue's own order of events that the journal knew at the start."""
         self._config = config
-        self._ledger = ledger
-        self._broker = broker
-        self._sender = Sender(ledger, broker)
-        clocking = Clocking(
-            config.grace_ns, config.lateness_ns, config.decision_interval_ns, config.mark_lag_ns
-        )
-        states = [LaneState(symbol) for symbol in config.symbols] if state is None else state.lanes
-        self._lanes = {
-            lane.symbol: Lane(lane, clocking, config.account_currency) for lane in states
-        }
+        self._journal = journal
+        self._market = counterparty.market
+        self._lanes, self._marks, self._gates = begun.lanes, begun.marks, begun.gates
+        self._accounts, self._shown, self._past = begun.accounts, begun.shown, begun.past
+        self._first_gate = next(iter(self._gates.values()))
         self._by_symbol = sorted(self._lanes.items())
-        rules = MarkRules(
-            account=config.account,
-            account_currency=config.account_currency,
-            start_balance=config.start_balance,
-            max_daily_loss_fraction=config.limits.max_daily_loss_fraction,
-            mark_lag_ns=config.mark_lag_ns,
-            instruments={symbol: lane.instrument for symbol, lane in self._lanes.items()},
-        )
-        self._marks = MarkBook(rules, None if state is None else state.marks)
-        self._out: list[Out] = []
+        self._last_mark: AccountMark | None = None
+        # Nobody knows how long the signals of an earlier life have waited at a real venue.
+        self._late: set[str] = set() if self._market is not None else self.undecided()
+        self._ready = True
+        self._note_working()
 
-    def on_batch(self, events: Iterable[TickBatch | Signal]) -> list[Out]:
+    def on_batch(
+        self,
+        events: Iterable[TickBatch | Signal],
+        late: frozenset[str] = frozenset(),
+        *,
+        ready: bool = True,
+    ) -> list[Out]:
         """Take records and signals, of each symbol in log order; return what they let happen.
 
         A signal may come before or after the record that passes its boundary. A symbol that the
         account does not trade is passed over.
+
+        Parameters
+        ----------
+        late
+            Ids of signals that were too long on their way to open anything; once late, always late.
+        ready
+            Whether book and venue agree: until then no order leaves, not even an exit.
 
         Raises
         ------
         Halt
             If ticks and signals do not belong to one log.
         """
+        self._late |= late
+        self._ready = ready
         touched: dict[str, Lane] = {}
         for event in events:
             lane = self._lanes.get(event.symbol)
@@ -170,15 +119,62 @@ class ExecutionLogic:
                 lane.add_records(event.records)
         return self._run(touched.values())
 
+    def listen(self) -> list[Out]:
+        """Take in what a real venue has reported; return what happened."""
+        self.desk.pump()
+        self._note_working()
+        self.desk.commit()
+        return self.desk.take()
+
+    def charge(self, charges: Iterable[AccountCharge]) -> None:
+        """Book money that the venue has taken or given beside any fill."""
+        quotes = {} if self._last_mark is None else self._last_mark.quotes
+        for charge in charges:
+            self._marks.charge(self._accounts.charged(charge, quotes))
+
+    def undecided(self) -> set[str]:
+        """Return the ids of the signals that wait for their symbol, or for others."""
+        return {name for lane in self._lanes.values() for name in lane.undecided()}
+
+    @property
+    def now_ns(self) -> int:
+        """Latest receive time of a quote that a lane has seen; 0 before the first."""
+        return max(lane.state.quote_recv_ns for lane in self._lanes.values())
+
+    def controls(self) -> Controls:
+        """Return the trading states as they are."""
+        return self._first_gate.controls
+
+    def rebase(self, balance: Decimal) -> None:
+        """Take the venue's balance (account currency) for the truth of all that was realised."""
+        realised: Decimal | None = Decimal(0)
+        for _, lane in self._by_symbol:
+            part = lane.state.position.realised_account
+            realised = None if realised is None or part is None else realised + part
+        self._marks.rebase(balance, realised)
+
+    def control(self, event: ControlEvent) -> None:
+        """Put a change of the trading state in force; see `Desk.on_control`."""
+        self.desk.on_control(event)
+
     def snapshot(self) -> dict[str, Any]:
-        """Return all state as a plain mapping; the ledger then holds all that led to it."""
-        self._ledger.commit()
+        """Return all state as a plain mapping; the journal then holds all that led to it."""
+        self.desk.commit()
+        if self._market is not None:
+            self._market.checkpoint()
+        behind = self._market is not None and (
+            self._market.is_behind() or not self._past.reached(self.desk.book)
+        )
         state = ExecutionState(
             v=SNAPSHOT_VERSION,
             account=self._config.account,
             account_currency=self._config.account_currency,
+            journal_seq=self._past.from_seq if behind else self._journal.head.seq,
+            book=self.desk.book.dump() if behind else None,
+            venue_sequences={} if self._market is None else self._market.sequences(),
             lanes=[lane.snapshot() for lane in self._lanes.values()],
             marks=self._marks.state(),
+            gates={name: gate.snapshot() for name, gate in self._gates.items()},
         )
         return dump(state)
 
@@ -189,17 +185,12 @@ class ExecutionLogic:
         while self._make_marks():
             for lane in self._lanes.values():
                 self._advance(lane)
-        self._ledger.commit()
-        out, self._out = self._out, []
-        return out
+        self.desk.commit()
+        return self.desk.take()
 
     def _advance(self, lane: Lane) -> None:
         state = lane.state
         while True:
-            if state.order is not None and state.order.in_doubt:
-                state.order = self._sender.settle(state.order, self._out.append)
-                if state.order is not None and state.order.in_doubt:
-                    return
             if state.waiting:
                 signal = lane.signal_due()
                 mark = None if signal is None else self._marks.get(signal.ts_event_ns)
@@ -207,16 +198,27 @@ class ExecutionLogic:
                     return
                 if signal.actionable:
                     self._decide(lane, signal, mark)
+                self._late.discard(signal.signal_id)
                 lane.decided(mark.quotes)
                 continue
             run = lane.take()
             if run is None:
                 return
-            if state.order is not None:
-                self._fill(lane, state.order, run)
+            if self._market is not None:
+                self._play(lane, run)
             passed_ns = lane.finish(run)
             if passed_ns is not None:
                 self._marks.reach(passed_ns)
+
+    def _play(self, lane: Lane, run: Run) -> None:
+        """Show the venue the records of a run, and book what happens on them."""
+        if self._market is None or not (lane.state.buy_units or lane.state.sell_units):
+            return
+        self._accounts.play(lane, run)
+        self._market.on_records(lane.state.symbol, lane.records(run))
+        self.desk.pump()
+        self._accounts.played()
+        self._note_working(lane.state.symbol)
 
     def _make_marks(self) -> bool:
         """Make every mark that all lanes have passed; say whether there was one."""
@@ -227,67 +229,83 @@ class ExecutionLogic:
                 if clock_ns is None or clock_ns <= due_ns:
                     return made
             parts = [(symbol, lane.at(due_ns)) for symbol, lane in self._by_symbol]
-            self._out.append(self._marks.make(parts))
+            total = self._marks.make(parts)
+            self.desk.out.append(total)
+            # All gates share one view of the account's losses.
+            self.desk.keep(self._first_gate.mark(due_ns, total.equity_account))
             made = True
             self._marks.prune(min([lane.behind_ns() for _, lane in self._by_symbol]))
         return made
 
     def _decide(self, lane: Lane, signal: Signal, mark: AccountMark) -> None:
+        self._last_mark = mark
         state, config = lane.state, self._config
-        held = state.order
-        in_flight_units = signed(held.side, held.quantity_units) if held else _ZERO
-        if is_settled(signal.side, state.position.units + in_flight_units):
-            return
         now = Situation(
             instrument=lane.instrument,
             account_currency=config.account_currency,
             units=state.position.units,
-            in_flight_units=in_flight_units,
-            quote=lane.quote(),
-            age_ns=signal.ts_recv_ns - state.quote_recv_ns,
+            in_flight_units=state.buy_units - state.sell_units,
             mark=mark,
-            suspect=bool(signal.verdict & SUSPECT),
         )
-        for wish in wishes(signal.side, now, config.fraction, config.limits):
-            order = self._order(signal, wish)
-            if wish.reason:
-                self._sender.note(order, self._out.append)
-            else:
-                state.order = self._sender.send(order, self._out.append)
+        wish = wish_of(signal.side, now, config.sizing)
+        if wish is None:
+            return
+        order = self._order(lane, signal, wish.leg, wish.change_units)
+        passed = False
+        if not self._ready:
+            self.desk.deny(order, Deny.NOT_RECONCILED.value)
+            return
+        if wish.reason:
+            self.desk.deny(order, wish.reason)
+        elif signal.signal_id in self._late and abs(state.position.units + wish.change_units) > 0:
+            self.desk.deny(order, Deny.STALE_SIGNAL.value)
+        else:
+            passed = self.desk.submit(order, lambda: self._shown(lane, signal, mark))
+        if (
+            not passed
+            and state.position.units
+            and not now.in_flight_units
+            and signal.side != "flat"
+        ):
+            # What was denied was a flip: the position that the signal is against is closed still.
+            close = self._order(lane, signal, 1, -state.position.units)
+            self.desk.submit(close, lambda: self._shown(lane, signal, mark))
+        self._note_working(signal.symbol)
 
-    def _order(self, signal: Signal, wish: Wish) -> Order:
-        side: OrderSide = "buy" if wish.change_units > 0 else "sell"
-        strategy = self._config.strategy
-        return Order(
-            client_order_id=client_order_id(strategy, signal.signal_id, wish.leg, attempt=0),
-            account=self._config.account,
-            strategy=strategy,
+    def _order(self, lane: Lane, signal: Signal, leg: int, change_units: Decimal) -> Order:
+        config = self._config
+        side: OrderSide = "buy" if change_units > 0 else "sell"
+        terms = config.terms(abs(change_units), self._bound(lane, side))
+        order = Order(
+            client_order_id=client_order_id(config.strategy, signal.signal_id, leg, attempt=0),
+            account=config.account,
+            strategy=config.strategy,
             signal_id=signal.signal_id,
             symbol=signal.symbol,
             side=side,
-            quantity_units=abs(wish.change_units),
-            status="denied" if wish.reason else "pending_new",
+            quantity_units=terms.quantity_units,
+            status="initialized",
             ts_event_ns=signal.ts_event_ns,
             ts_recv_ns=signal.ts_recv_ns,
-            reason=wish.reason,
+            venue=self._config.venue,
+            user=config.user,
+            model_id=signal.model_id,
         )
+        return with_terms(order, terms)
 
-    def _fill(self, lane: Lane, order: Order, run: Run) -> None:
-        """Apply the order's fill if the venue has one and this run reaches its quote."""
-        records = lane.records(run)
-        fill = self._broker.match(order.client_order_id, records)
-        row = None if fill is None else first_tick_from(records, fill.ts_recv_ns)
-        if fill is None or row is None:
-            return
-        quotes = lane.mark_quotes()
-        # The venue may fill on a suspect quote; nothing is valued at one.
-        quote = lane.quote_at(run, row)
-        if quote is not None:
-            quotes[order.symbol] = quote
-        held, currency = lane.state.position, self._config.account_currency
-        booking = book(held, order, fill, lane.instrument, currency, quotes)
-        lane.state.position, lane.state.order = booking.position, None
-        self._ledger.record_execution(booking.execution)
-        self._out.append(booking.execution)
-        self._sender.note(booking.order, self._out.append)
-        self._out.append(booking.statement)
+    def _bound(self, lane: Lane, side: OrderSide) -> Decimal | None:
+        """Return the worst price of an order, from the quote that it is decided on."""
+        pips, quote = self._config.max_slippage_pips, lane.quote()
+        if pips is None or quote is None:
+            return None
+        distance = pips.scaleb(lane.instrument.pip_location)
+        bound = quote.ask + distance if side == "buy" else quote.bid - distance
+        return bound.quantize(lane.instrument.tick_size)
+
+    def _note_working(self, symbol: str | None = None) -> None:
+        """Tell lanes what their orders may still fill."""
+        exposure = self.desk.book.exposure()
+        for name, lane in self._by_symbol:
+            if symbol is None or name == symbol:
+                may = exposure.get(name, _NOTHING)
+                lane.state.buy_units, lane.state.sell_units = may.buy_units, may.sell_units

@@ -7,6 +7,7 @@ one nothing can happen on the way, and what marks may ask for is noted as the ru
 
 from collections import deque
 from collections.abc import Mapping
+from decimal import Decimal
 
 import msgspec
 import numpy as np
@@ -14,7 +15,6 @@ import numpy as np
 from domain.errors import Halt
 from domain.instruments import instrument
 from domain.nanos import floor_ns, iso
-from domain.orders import Order
 from domain.predictions import Signal
 from domain.switch_records import without_switches
 from domain.ticks import TICK_DTYPE, TickArray
@@ -50,8 +50,8 @@ class LaneState(msgspec.Struct, forbid_unknown_fields=True):
         True while the signal of ``boundary_ns`` has not been acted on.
     bid, ask, quote_recv_ns
         Last sound quote and its receive time.
-    order
-        The order in flight, if there is one.
+    buy_units, sell_units
+        Base units (>= 0) that orders at the venue could still fill.
     mark_quotes
         Quotes of the last decision's mark that convert this symbol's profit.
     history
@@ -68,7 +68,8 @@ class LaneState(msgspec.Struct, forbid_unknown_fields=True):
     ask: float | None = None
     quote_recv_ns: int = 0
     position: NetPosition = NetPosition()
-    order: Order | None = None
+    buy_units: Decimal = Decimal(0)
+    sell_units: Decimal = Decimal(0)
     mark_quotes: dict[str, Quote] = msgspec.field(default_factory=dict)
     history: list[Contribution] = msgspec.field(default_factory=list)
     records: bytes = b""
@@ -78,7 +79,7 @@ class LaneState(msgspec.Struct, forbid_unknown_fields=True):
 class Lane:
     """One symbol of the account.
 
-    ``state`` is the lane's own; the engine reads it, and writes ``position`` and ``order``.
+    ``state`` is the lane's own; the engine reads it, and writes ``position`` and what may fill.
     """
 
     def __init__(self, state: LaneState, clocking: Clocking, account_currency: str) -> None:
@@ -130,12 +131,21 @@ class Lane:
             row, since_ns, until_ns, known = passages[self._passage]
             if row >= end:
                 break
-            if row > start and state.order is not None:
+            if row > start and (state.buy_units or state.sell_units):
                 self._row = row
                 return Run(start, row, since_ns, known)
             bid, ask, recv_ns = known or (state.bid, state.ask, state.quote_recv_ns)
             state.history.append(
-                Contribution(since_ns, until_ns, bid, ask, recv_ns, state.position)
+                Contribution(
+                    since_ns,
+                    until_ns,
+                    bid,
+                    ask,
+                    recv_ns,
+                    state.position,
+                    state.buy_units,
+                    state.sell_units,
+                )
             )
             self._passage += 1
         self._row = end
@@ -158,6 +168,10 @@ class Lane:
         state.boundary_ns = boundary_ns
         state.waiting = True
         return boundary_ns
+
+    def undecided(self) -> list[str]:
+        """Return the ids of the signals that wait."""
+        return [signal.signal_id for signal in self._signals]
 
     def signal_due(self) -> Signal | None:
         """Return the signal that a waiting lane needs, if it has come; it stays until `decided`.

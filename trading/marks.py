@@ -11,12 +11,11 @@ from decimal import Decimal
 
 import msgspec
 
-from domain.fx_calendar import roll_ns, trade_date, trade_day_start_ns
 from domain.instruments import Instrument
 from domain.orders import Position
 from trading.positions import NetPosition, unrealised
 from trading.quotes import LazyQuotes, Quote
-from trading.risk import LossState
+from trading.risk.exposure import Held, held_of
 
 _ZERO = Decimal(0)
 
@@ -25,7 +24,7 @@ class Contribution(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=F
     """What one lane knew while its clock was in ``[since_ns, until_ns)``.
 
     ``quote_recv_ns`` is the receive time of the quote ``bid``/``ask``, which are None before the
-    first tick.
+    first tick. ``buy_units`` and ``sell_units`` (>= 0) are what its orders could still fill.
     """
 
     since_ns: int
@@ -34,6 +33,8 @@ class Contribution(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=F
     ask: float | None
     quote_recv_ns: int
     position: NetPosition
+    buy_units: Decimal = _ZERO
+    sell_units: Decimal = _ZERO
 
 
 class AccountMark(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -44,27 +45,29 @@ class AccountMark(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=Fa
     boundary_ns
         The minute boundary whose decisions use this mark.
     equity_account
-        Start balance plus realised plus unrealised; None if any part is unavailable.
-    loss
-        State of the trade day's loss; once breached it stays so until the next trade day.
+        Start balance plus realised, unrealised and charges; None if any part is unavailable.
     quotes
         Last sound quotes by symbol.
+    held
+        Positions and what orders could still fill, of the symbols that have either.
     """
 
     boundary_ns: int
     equity_account: Decimal | None
-    loss: LossState
     quotes: Mapping[str, Quote]
+    held: Mapping[str, Held]
 
 
 class MarkState(msgspec.Struct, forbid_unknown_fields=True):
-    """What a snapshot keeps of a `MarkBook`."""
+    """What a snapshot keeps of a `MarkBook`.
+
+    ``charges_account`` is what was booked beside any fill so far, such as financing (below 0 it was
+    taken from us); None once a part could not be converted.
+    """
 
     reached: list[int]
     marks: list[AccountMark]
-    day_start_ns: int | None
-    day_equity_account: Decimal | None
-    day_breached: bool
+    charges_account: Decimal | None = _ZERO
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,6 @@ class MarkRules:
     account: str
     account_currency: str
     start_balance: Decimal
-    max_daily_loss_fraction: Decimal
     mark_lag_ns: int
     instruments: Mapping[str, Instrument]
 
@@ -91,10 +93,8 @@ class MarkBook:
         self._rules = rules
         # A sum that begins at 0 writes 1E+5 out.
         self._start_balance = _ZERO + rules.start_balance
-        self._state = state or MarkState([], [], None, None, day_breached=False)
+        self._state = state or MarkState([], [])
         self._marks = {mark.boundary_ns: mark for mark in self._state.marks}
-        # The trade day of the last mark, so that not every mark asks the calendar.
-        self._day_ns = range(0)
 
     def state(self) -> MarkState:
         """Return what a snapshot must keep."""
@@ -124,6 +124,25 @@ class MarkBook:
         while self._marks and (first_ns := next(iter(self._marks))) <= decided_ns:
             del self._marks[first_ns]
 
+    def rebase(self, balance: Decimal, realised: Decimal | None) -> None:
+        """Take a venue's balance for the truth: what is held is valued on top of it.
+
+        Parameters
+        ----------
+        realised
+            Account currency, what positions here have realised so far; None makes equity unknown.
+        """
+        before = _plus(realised, self._state.charges_account)
+        self._start_balance = balance if before is None else balance - before
+
+    def restart(self) -> None:
+        """Forget what was charged: it is counted anew."""
+        self._state.charges_account = _ZERO
+
+    def charge(self, amount_account: Decimal | None) -> None:
+        """Book money beside any fill; what cannot be converted makes equity unknown."""
+        self._state.charges_account = _plus(self._state.charges_account, amount_account)
+
     def make(self, parts: Sequence[tuple[str, Contribution | None]]) -> Position:
         """Make the earliest wanted mark from what each lane knew; return the account's total.
 
@@ -139,6 +158,7 @@ class MarkBook:
         realised: Decimal | None = _ZERO
         recv_ns: int | None = None
         exposed: list[tuple[str, NetPosition]] = []
+        held: dict[str, Held] = {}
         for symbol, part in parts:
             if part is None:
                 continue
@@ -147,6 +167,8 @@ class MarkBook:
                 prices[symbol] = (part.bid, part.ask)
                 if recv_ns is None or part.quote_recv_ns > recv_ns:
                     recv_ns = part.quote_recv_ns
+            if part.position.units or part.buy_units or part.sell_units:
+                held[symbol] = held_of(part.position.units, part.buy_units, part.sell_units)
             if part.position.average_price is not None:
                 exposed.append((symbol, part.position))
         quotes = LazyQuotes(prices, rules.instruments)
@@ -155,9 +177,8 @@ class MarkBook:
             profit = unrealised(position, rules.instruments[symbol], rules.account_currency, quotes)
             open_profit = _plus(open_profit, profit)
         equity = _plus(_plus(self._start_balance, realised), open_profit)
-        self._marks[boundary_ns] = AccountMark(
-            boundary_ns, equity, self._loss(mark_ns, equity), quotes
-        )
+        equity = _plus(equity, self._state.charges_account)
+        self._marks[boundary_ns] = AccountMark(boundary_ns, equity, quotes, held)
         return Position(
             account=rules.account,
             symbol="*",
@@ -169,23 +190,3 @@ class MarkBook:
             unrealised_account=open_profit,
             equity_account=equity,
         )
-
-    def _loss(self, mark_ns: int, equity: Decimal | None) -> LossState:
-        """Compare with the first mark of the trade day; a day that began unknown stays unknown."""
-        state = self._state
-        if mark_ns not in self._day_ns:
-            start_ns = trade_day_start_ns(mark_ns)
-            self._day_ns = range(start_ns, roll_ns(trade_date(mark_ns)))
-        if self._day_ns.start != state.day_start_ns:
-            state.day_start_ns = self._day_ns.start
-            state.day_equity_account = equity
-            state.day_breached = False
-        if state.day_breached:
-            return "breached"
-        if equity is None or state.day_equity_account is None:
-            return "unknown"
-        loss = state.day_equity_account - equity
-        if loss > state.day_equity_account * self._rules.max_daily_loss_fraction:
-            state.day_breached = True
-            return "breached"
-        return "within"

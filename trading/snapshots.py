@@ -9,20 +9,35 @@ from domain.errors import BadUse, Corrupt
 from trading.lanes import LaneState
 from trading.marks import MarkState
 
-SNAPSHOT_VERSION = 3
-_READABLE = (1, 2, 3)
-"""They differ in nothing but their signals: those of version 1 know no verdict yet, those of 2 no
-votes."""
+SNAPSHOT_VERSION = 4
+"""Versions before knew one order a symbol and no journal: a run of theirs cannot go on."""
 
 
 class ExecutionState(msgspec.Struct, forbid_unknown_fields=True):
-    """All state of one account's engine."""
+    """All state of one account's engine, but for what the journal has.
+
+    Attributes
+    ----------
+    journal_seq
+        Place in the journal from which the book is folded.
+    book
+        The book itself where a replay has not reached the end of the journal: entries behind
+        ``journal_seq`` are in it in part. None otherwise.
+    venue_sequences
+        By symbol the last event of a venue that plays the log.
+    gates
+        What each gate keeps, by symbol, or one under the empty name.
+    """
 
     v: int
     account: str
     account_currency: str
+    journal_seq: int
+    book: dict[str, Any] | None
+    venue_sequences: dict[str, int]
     lanes: list[LaneState]
     marks: MarkState
+    gates: dict[str, dict[str, Any]]
 
     def check(self, account: str, account_currency: str, symbols: Sequence[str]) -> None:
         """Refuse to go on under other settings.
@@ -56,7 +71,7 @@ def load(plain: Mapping[str, Any]) -> ExecutionState:
     Corrupt
         If it is of another version, or not whole.
     """
-    if plain.get("v") not in _READABLE:
+    if plain.get("v") != SNAPSHOT_VERSION:
         msg = f"execution snapshot version {plain.get('v')}, this reader knows {SNAPSHOT_VERSION}"
         raise Corrupt(msg)
     try:

@@ -3,6 +3,7 @@
 import { account } from "./account.js";
 import { candles, setSpan } from "./candles.js";
 import { Connection } from "./connection.js";
+import { control } from "./control.js";
 import { byId, segments } from "./dom.js";
 import { beat, head, link } from "./head.js";
 import { health } from "./health.js";
@@ -80,3 +81,4 @@ onTheme(drawAll);
 new ResizeObserver(drawAll).observe(byId("candles").parentElement);
 new ResizeObserver(drawAll).observe(byId("equity").parentElement);
 open();
+control(address.searchParams.has("once"));

@@ -16,6 +16,7 @@ from config.settings import (
     ROLES,
     Settings,
     load,
+    secrets_of,
     settings_of,
     without_secrets,
 )
@@ -183,9 +184,29 @@ BOUNDS: list[tuple[str, str, Any]] = [
     ("execution", "start_balance", float("inf")),
     ("execution", "fraction", 0),
     ("execution", "fraction", "1.01"),
-    ("execution", "max_daily_loss_fraction", 2),
-    ("execution", "max_spread_pips", float("nan")),
-    ("execution", "paper_latency_ms", -1),
+    ("execution", "time_in_force", "GTC"),
+    ("execution", "max_slippage_pips", -1),
+    ("execution", "max_slippage_pips", float("nan")),
+    ("execution", "max_signal_age_ms", 0),
+    ("execution", "lease_ms", 999),
+    ("execution", "log_heartbeat_ms", -1),
+    ("risk", "max_price_age_ms", 0),
+    ("risk", "max_spread_pips", float("nan")),
+    ("risk", "max_order_units", 0),
+    ("risk", "max_position_notional", float("inf")),
+    ("risk", "max_gross_notional", 0),
+    ("risk", "min_margin_level", 0),
+    ("risk", "max_daily_loss_fraction", 2),
+    ("risk", "max_rolling_loss_fraction", 1),
+    ("risk", "max_drawdown_fraction", 0),
+    ("risk", "orders_per_min", 0),
+    ("risk", "max_executions", 0),
+    ("broker", "kind", "abacus"),
+    ("broker", "mode", "real"),
+    ("broker", "port", 65_536),
+    ("broker", "client_id", -1),
+    ("paper", "latency_ms", -1),
+    ("paper", "seed", -1),
     ("engine", "epoch_ms", 0),
     ("engine", "idle_ms", 0),
     ("dashboard", "port", -1),
@@ -210,7 +231,13 @@ def test_a_value_out_of_bounds_is_refused(section: str, name: str, value: Any) -
         ("ingest", "spike_confirm_ticks", 16),
         ("signals", "min_edge", 0.499),
         ("execution", "fraction", 1),
-        ("execution", "paper_latency_ms", 0),
+        ("execution", "max_slippage_pips", 0),
+        ("execution", "lease_ms", 1_000),
+        ("execution", "log_heartbeat_ms", 0),
+        ("risk", "max_order_units", 1),
+        ("broker", "port", 0),
+        ("broker", "port", 65_535),
+        ("paper", "latency_ms", 0),
         ("dashboard", "port", 0),
         ("dashboard", "port", 65_535),
         ("models", "online_weight", 0),
@@ -304,18 +331,41 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
 
 
 SECRET = "clickhouse://user:hunter2@host"  # noqa: S105 - no real one
+SECRETS = {
+    ("clickhouse", "dsn"): SECRET,
+    ("execution", "ledger_dsn"): "postgresql+psycopg://user:hunter2-ledger@host/aifx",
+    ("broker", "token"): "hunter2-token",
+    ("broker", "password"): "hunter2-password",
+}
 
 
 def _secret() -> Settings:
-    return settings_of({"clickhouse": {"dsn": SECRET}})
+    sections: dict[str, dict[str, str]] = {}
+    for (section, name), value in SECRETS.items():
+        sections.setdefault(section, {})[name] = value
+    return settings_of(sections)
+
+
+def test_every_secret_is_in_these_tests() -> None:
+    """A new one must prove that it never leaks."""
+    found = {
+        (section, name)
+        for section, field in Settings.model_fields.items()
+        for name, value in type(field.default).model_fields.items()
+        if value.annotation is SecretStr
+    }
+    assert found == set(SECRETS)
 
 
 def test_a_secret_is_masked_where_it_is_shown() -> None:
     """Neither repr nor str nor a dump tells it; who needs it must ask for it by name."""
     settings = _secret()
-    shown = f"{settings} {settings!r} {settings.clickhouse!r} {settings.model_dump()}"
+    shown = f"{settings} {settings!r} {settings.model_dump()}"
     assert "hunter2" not in shown + settings.model_dump_json()
-    assert settings.clickhouse.dsn.get_secret_value() == SECRET
+    for (section, name), value in SECRETS.items():
+        part = getattr(settings, section)
+        assert "hunter2" not in f"{part!r} {part}"
+        assert getattr(part, name).get_secret_value() == value
 
 
 def test_a_secret_is_not_in_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -332,22 +382,54 @@ def test_a_secret_is_not_in_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_tree_without_secrets_can_be_stored_and_read() -> None:
-    """It is plain JSON, holds everything but the secret, and gives the same settings again."""
+    """It is plain JSON, holds everything but the secrets, and gives the same settings again."""
     settings = _secret()
     plain = without_secrets(settings)
     raw = msgspec.json.encode(plain)
     assert b"hunter2" not in raw
-    assert b"dsn" not in raw
     again = settings_of(msgspec.json.decode(raw))
-    assert again.clickhouse.dsn == SecretStr("")
-    assert again.clickhouse.database == settings.clickhouse.database
-    for section in Settings.model_fields:
-        if section != "clickhouse":
-            assert getattr(again, section) == getattr(settings, section)
+    for section, field in Settings.model_fields.items():
+        for name in type(field.default).model_fields:
+            kept, given = getattr(getattr(again, section), name), getattr(settings, section)
+            if (section, name) in SECRETS:
+                assert name not in plain[section]
+                assert kept == SecretStr("")
+            else:
+                assert kept == getattr(given, name)
 
 
 def test_a_worker_gets_its_secrets_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The stored tree has none, and the environment adds it."""
+    """The stored tree has none, and the environment adds what the parent has put there."""
     plain = without_secrets(_secret())
-    monkeypatch.setenv("AIFX__CLICKHOUSE__DSN", SECRET)
+    handed = secrets_of(_secret())
+    assert handed == {
+        f"AIFX__{section.upper()}__{name.upper()}": value
+        for (section, name), value in SECRETS.items()
+    }
+    for name, value in handed.items():
+        monkeypatch.setenv(name, value)
     assert settings_of(plain) == _secret()
+
+
+def test_a_secret_that_is_not_set_is_not_handed_on() -> None:
+    """An empty variable would take the worker's own away."""
+    assert secrets_of(settings_of({"broker": {"token": "t"}})) == {"AIFX__BROKER__TOKEN": "t"}
+
+
+def test_a_password_is_read_from_its_file(tmp_path: Path) -> None:
+    """The file stands for the setting, without the line end that editors leave."""
+    path = tmp_path / "password"
+    path.write_text("hunter2\n")
+    broker = settings_of({"broker": {"password": "no", "password_file": str(path)}}).broker
+    assert broker.secret_password() == SecretStr("hunter2")
+    path.unlink()
+    with pytest.raises(BadUse, match=r"broker\.password_file .* cannot be read"):
+        broker.secret_password()
+
+
+@pytest.mark.parametrize("kind", ["oanda", "ib", "fix"])
+def test_a_real_broker_asks_for_the_account_by_its_id(kind: str) -> None:
+    """Orders never go to whatever account the broker finds first."""
+    with pytest.raises(BadUse, match=f"broker.account_id must name the account at {kind}"):
+        settings_of({"broker": {"kind": kind}})
+    settings_of({"broker": {"kind": kind, "account_id": "101-004-1"}})

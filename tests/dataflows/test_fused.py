@@ -11,8 +11,10 @@ import pytest
 from config.plan import Plan, SimulatedPlan
 from config.settings import load, without_secrets
 from dataflows import fused
-from dataflows.context import Context, paper_config
+from dataflows.context import Context
+from dataflows.execution import say, say_alert
 from dataflows.fused import Takers, build_backtest
+from dataflows.paper_account import PaperAccount
 from domain.deployments import ModelSwitch, Stage
 from domain.log import LogAddress
 from domain.nanos import MINUTE_NS, parse_ns
@@ -28,7 +30,6 @@ from testkit.switches import a_switch
 from testkit.tapes import START, arrivals, batches, walk
 from tests.operators.decision_steps import CONFIG
 from tests.trading.tape import streams
-from trading.ledger import Ledger
 
 SYMBOLS = ("EURUSD", "USDJPY")
 T0 = parse_ns(START)
@@ -104,13 +105,14 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
         takers = Takers(
             taken.judged.append, taken.closed.append, taken.decided.append, taken.happened.append
         )
-        ledger, broker = Ledger.open(None), paper_config(settings).open(None)
+        paper = PaperAccount(
+            settings, SYMBOLS, None, "backtest", lambda: 0, say_alert(context), say
+        )
         try:
-            flow = build_backtest(context, ledger, broker, CONFIG, takers, batch_rows, switches)
+            flow = build_backtest(context, paper, CONFIG, takers, batch_rows, switches)
             engine.run(flow, 60_000, None)
         finally:
-            ledger.close()
-            broker.close()
+            paper.close()
         return taken
 
     return play

@@ -9,10 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.bars import Bar, Passed
+from domain.control import ControlEvent, ControlKind, TradingState
 from domain.deployments import ModelEvent
 from domain.errors import Drop
 from domain.orders import Execution, Order, Position
 from domain.predictions import FeatureVector, Prediction, Signal, Vote
+from domain.quality import ExecutionQuality, OrderQuality, QualityCode, QualityEvent
 from domain.topics import (
     RECORD_TYPES,
     RECORD_VERSIONS,
@@ -106,12 +108,25 @@ GOLDEN: dict[Topic, tuple[msgspec.Struct, str]] = {
             61,
             UNITS,
             Decimal("1.10010"),
+            order_type="stop_limit",
+            time_in_force="GTD",
+            limit_price=Decimal("1.10020"),
+            trigger_price=Decimal("1.10000"),
+            expire_ns=90,
+            venue="oanda",
+            venue_order_id="6372",
+            user="ann",
+            model_id="m",
         ),
         (
             '{"client_order_id":"ax","account":"paper-1","strategy":"edge-hold","signal_id":"id",'
             '"symbol":"EURUSD","side":"buy","quantity_units":"18181","status":"filled",'
             '"ts_event_ns":60,"ts_recv_ns":61,"filled_units":"18181","average_price":"1.10010",'
-            '"in_doubt":false,"reason":"","v":1}'
+            '"in_doubt":false,"reason":"","order_type":"stop_limit","time_in_force":"GTD",'
+            '"limit_price":"1.10020","trigger_price":"1.10000","trailing_distance":null,'
+            '"price_bound":null,"expire_ns":90,"trigger_side":"default","position_effect":"default",'
+            '"venue":"oanda","venue_order_id":"6372","parent_id":"","group_id":"","user":"ann",'
+            '"model_id":"m","overfill_units":"0","v":2}'
         ),
     ),
     Topic.EXECUTIONS: (
@@ -128,11 +143,17 @@ GOLDEN: dict[Topic, tuple[msgspec.Struct, str]] = {
             Decimal("-0.5"),
             None,
             None,
+            Decimal("0.25"),
+            "USD",
+            Decimal("0.25"),
+            "p0",
+            "fix",
         ),
         (
             '{"execution_id":"px","client_order_id":"ax","account":"paper-1","symbol":"EURUSD",'
             '"side":"sell","quantity_units":"5","price":"1.1","ts_event_ns":60,"ts_recv_ns":61,'
-            '"pnl_quote":"-0.5","pnl_account":null,"conversion_rate":null,"v":1}'
+            '"pnl_quote":"-0.5","pnl_account":null,"conversion_rate":null,"commission":"0.25",'
+            '"commission_currency":"USD","commission_account":"0.25","execution_ref":"p0","venue":"fix","v":2}'
         ),
     ),
     Topic.POSITIONS: (
@@ -143,6 +164,144 @@ GOLDEN: dict[Topic, tuple[msgspec.Struct, str]] = {
             '{"account":"paper-1","symbol":"*","ts_event_ns":60,"ts_recv_ns":61,"units":"0",'
             '"average_price":null,"realised_account":"1.5","unrealised_account":null,'
             '"equity_account":"100001.5","v":1}'
+        ),
+    ),
+    Topic.CONTROL: (
+        ControlEvent(
+            "cx",
+            "paper-1",
+            "edge-hold",
+            ControlKind.KILL,
+            TradingState.HALTED,
+            "ann",
+            "risk",
+            "fat finger",
+            60,
+        ),
+        (
+            '{"control_id":"cx","account":"paper-1","strategy":"edge-hold","kind":"kill",'
+            '"to":"halted","by":"ann","role":"risk","reason":"fat finger","ts_event_ns":60,"v":1}'
+        ),
+    ),
+    Topic.QUALITY_FILLS: (
+        ExecutionQuality(
+            "px",
+            "ax",
+            "paper-1",
+            "EURUSD",
+            "buy",
+            "fix",
+            "edge-hold",
+            "market",
+            "overlap",
+            "<=100000",
+            60,
+            61,
+            Decimal(18181),
+            Decimal("1.10010"),
+            0.5,
+            0.45,
+            0.909,
+            0.1,
+            0.2,
+            None,
+            1.5,
+            None,
+            None,
+            -0.5,
+            None,
+            0.0,
+            0.25,
+            1.0,
+            -1.0,
+            None,
+            None,
+            0,
+            5,
+            None,
+            60,
+            2,
+        ),
+        (
+            '{"execution_id":"px","client_order_id":"ax","account":"paper-1","symbol":"EURUSD'
+            '","side":"buy","venue":"fix","strategy":"edge-hold","algorithm":"market","sessio'
+            'n":"overlap","size_bucket":"<=100000","ts_event_ns":60,"ts_recv_ns":61,"quantity'
+            '_units":"18181","price":"1.10010","arrival_slippage_pips":0.5,"arrival_slippage_'
+            'bps":0.45,"arrival_cost_account":0.909,"delay_cost_pips":0.1,"quoted_spread_pips'
+            '":0.2,"effective_spread_pips":null,"realised_spread_pips":1.5,"impact_pips":null'
+            ',"spread_capture":null,"markout_100ms_pips":-0.5,"markout_1s_pips":null,"markout'
+            '_5s_pips":0.0,"markout_30s_pips":0.25,"markout_1m_pips":1.0,"markout_5m_pips":-1'
+            '.0,"stop_slippage_pips":null,"gap_cost_pips":null,"signal_to_send_ns":0,"send_to'
+            '_ack_ns":5,"ack_to_fill_ns":null,"signal_to_fill_ns":60,"stale_benchmarks":2,"v"'
+            ":1}"
+        ),
+    ),
+    Topic.QUALITY_ORDERS: (
+        OrderQuality(
+            "ax",
+            "paper-1",
+            "EURUSD",
+            "buy",
+            "fix",
+            "edge-hold",
+            "market",
+            "london",
+            "<=100000",
+            "market",
+            "canceled",
+            "gone",
+            60,
+            61,
+            Decimal(18181),
+            Decimal("0.5"),
+            0.25,
+            None,
+            0.5,
+            1.5,
+            None,
+            -0.25,
+            None,
+            None,
+            None,
+            0.5,
+            None,
+            None,
+            -1.0,
+            2.0,
+            0,
+            5,
+            None,
+            3,
+        ),
+        (
+            '{"client_order_id":"ax","account":"paper-1","symbol":"EURUSD","side":"buy","venu'
+            'e":"fix","strategy":"edge-hold","algorithm":"market","session":"london","size_bu'
+            'cket":"<=100000","order_type":"market","status":"canceled","reason":"gone","ts_e'
+            'vent_ns":60,"ts_recv_ns":61,"quantity_units":"18181","filled_units":"0.5","fill_'
+            'ratio":0.25,"vwap_slippage_pips":null,"execution_cost_account":0.5,"opportunity_'
+            'cost_account":1.5,"fees_account":null,"financing_account":-0.25,"shortfall_accou'
+            'nt":null,"shortfall_bps":null,"move_100ms_pips":null,"move_1s_pips":0.5,"move_5s'
+            '_pips":null,"move_30s_pips":null,"move_1m_pips":-1.0,"move_5m_pips":2.0,"signal_'
+            'to_send_ns":0,"send_to_ack_ns":5,"lifetime_ns":null,"stale_benchmarks":3,"v":1}'
+        ),
+    ),
+    Topic.QUALITY_EVENTS: (
+        QualityEvent(
+            QualityCode.OUTLIER,
+            "px",
+            "ax",
+            "paper-1",
+            "EURUSD",
+            "fix",
+            60,
+            "effective_spread_pips",
+            7.5,
+            6.0,
+        ),
+        (
+            '{"code":"outlier","execution_id":"px","client_order_id":"ax","account":"paper-1"'
+            ',"symbol":"EURUSD","venue":"fix","ts_event_ns":60,"measure":"effective_spread_pi'
+            'ps","value":7.5,"bound":6.0,"v":1}'
         ),
     ),
     Topic.METRICS: (
@@ -187,7 +346,13 @@ def test_the_bytes_of_a_record(topic: Topic) -> None:
 
 def test_the_versions_of_the_records() -> None:
     """A changed record counts its own version up, and no other; it is the last field."""
-    versions = {Topic.BARS: 2, Topic.FEATURES: 2, Topic.SIGNALS: 3}
+    versions = {
+        Topic.BARS: 2,
+        Topic.FEATURES: 2,
+        Topic.SIGNALS: 3,
+        Topic.ORDERS: 2,
+        Topic.EXECUTIONS: 2,
+    }
     assert {topic: versions.get(topic, 1) for topic in RECORD_TYPES} == RECORD_VERSIONS
     for topic, type_ in RECORD_TYPES.items():
         assert type_.__struct_fields__[-1] == "v"
@@ -330,6 +495,10 @@ def test_the_names_of_the_topics() -> None:
         "orders",
         "executions",
         "positions",
+        "control",
+        "quality.fills",
+        "quality.orders",
+        "quality.events",
         "metrics",
         "dead-letter",
     ]

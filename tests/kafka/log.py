@@ -5,12 +5,20 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from domain.log import END_HEADER, STAMP_HEADER, LogAddress, Stamp, find_header
 from domain.topics import Topic
 
 TIMEOUT_S = 20.0
+_NO_LEADER_YET = frozenset(
+    {
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+    }
+)
+"""Codes of a broker that has not spread the word; it does not mark them as passing."""
 WALL_NS = 1_700_000_000_000_000_000
 """Where a wall clock is asked for and does not matter."""
 
@@ -71,7 +79,7 @@ def _ends(consumer: Consumer, place: TopicPartition) -> tuple[int, int]:
             low, high = consumer.get_watermark_offsets(place, timeout=TIMEOUT_S)
         except KafkaException as error:
             # A topic that was just created has no leader for a moment.
-            if not error.args[0].retriable() or time.monotonic() > until:
+            if error.args[0].code() not in _NO_LEADER_YET or time.monotonic() > until:
                 raise
             time.sleep(0.05)
         else:

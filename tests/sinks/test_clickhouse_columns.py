@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
+from enum import StrEnum
 from math import isnan
 from typing import Any
 
@@ -15,10 +16,12 @@ from hypothesis import strategies as st
 from clickhouse.migrate import connect, migrate
 from clickhouse.tables import TABLE_OF, TICK_TABLES
 from domain.canonical import VOTE_COLUMNS
+from domain.control import ControlEvent, ControlKind, TradingState
 from domain.deployments import ModelEvent
 from domain.errors import Halt
 from domain.orders import Execution, Order, Position
 from domain.predictions import FeatureVector, Prediction, Signal, Vote
+from domain.quality import ExecutionQuality, OrderQuality, QualityCode, QualityEvent
 from domain.ticks import TICK_DTYPE, new_records
 from domain.topics import RECORD_TYPES, DeadLetter, Topic, WorkerMetrics
 from sinks.clickhouse_batch import ArchiveBatch
@@ -30,6 +33,21 @@ TINY = Decimal("1E-38")
 NOW_NS = 1_700_000_000_123_456_789
 
 SEVENTHS = {name: k / 7 for k, name in enumerate(PRICE_FIELDS)}
+
+
+def measured(record: Any, rest: float | None, **fields: Any) -> msgspec.Struct:
+    """Return a record of execution quality; ``rest`` is every figure that is not named."""
+    always: dict[str, Any] = {
+        "account": "A", "symbol": "EURUSD", "side": "sell", "venue": "fix", "strategy": "s",
+        "algorithm": "é", "session": "asia", "size_bucket": ">5000000", "ts_event_ns": NOW_NS,
+        "ts_recv_ns": 2, "quantity_units": Decimal("1E+9"), "price": THIRD, "filled_units": TINY,
+        "client_order_id": "o", "order_type": "limit", "status": "canceled", "reason": "why",
+        "fill_ratio": 1 / 3, "financing_account": -0.25, "stale_benchmarks": 7, "v": 1,
+    }  # fmt: skip
+    values = dict.fromkeys(record.__struct_fields__, rest) | always | fields
+    made: msgspec.Struct = record(**{name: values[name] for name in record.__struct_fields__})
+    return made
+
 
 SAMPLES: dict[Topic, list[msgspec.Struct]] = {
     Topic.BARS: [
@@ -68,13 +86,15 @@ SAMPLES: dict[Topic, list[msgspec.Struct]] = {
         Order("o", "A", "s", "a", "EURUSD", "buy", Decimal(1000), "accepted", NOW_NS, 2),
         Order(
             "o", "A", "s", "a", "EURUSD", "buy", Decimal(1000), "filled", NOW_NS, 2,
-            Decimal("999.5"), THIRD, True, "why",
+            Decimal("999.5"), THIRD, True, "why", "trailing_stop", "GTD", THIRD, TINY,
+            Decimal("0.0025"), THIRD, NOW_NS, "mid", "reduce_only", "ib", "17", "p", "g", "ann",
+            "m", TINY,
         ),
     ],
     Topic.EXECUTIONS: [
         Execution(
             "e1", "o", "A", "EURUSD", "sell", Decimal("1E+9"), Decimal("1.10450"), NOW_NS, 2,
-            -THIRD, THIRD * 1000, TINY,
+            -THIRD, THIRD * 1000, TINY, -TINY, "EUR", None, "e0", "fix",
         ),
         Execution(
             "e2", "o", "A", "EURUSD", "buy", Decimal(1), Decimal(2), 0, 2, Decimal(0), None, None
@@ -83,6 +103,36 @@ SAMPLES: dict[Topic, list[msgspec.Struct]] = {
     Topic.POSITIONS: [
         Position("A", "EURUSD", NOW_NS, 2, Decimal(-5), THIRD, Decimal("-0.01"), None),
         Position("A", "*", NOW_NS, 2, Decimal(0), None, THIRD, -THIRD, Decimal("1e6") + THIRD),
+    ],
+    Topic.CONTROL: [
+        ControlEvent(
+            "c1", "A", "", ControlKind.KILL, TradingState.HALTED, "ann", "risk", "é", NOW_NS
+        ),
+        ControlEvent(
+            "c2", "A", "s", ControlKind.LOWER, TradingState.CANCEL_ONLY, "system:loss", "",
+            "daily_loss", 0,
+        ),
+    ],
+    Topic.QUALITY_FILLS: [
+        measured(
+            ExecutionQuality, 1 / 3, execution_id="e1", arrival_slippage_bps=-1e-308,
+            arrival_cost_account=5e-324, delay_cost_pips=1e308, gap_cost_pips=None,
+            signal_to_send_ns=-1, send_to_ack_ns=0, ack_to_fill_ns=None, signal_to_fill_ns=2**62,
+        ),
+        measured(ExecutionQuality, None, execution_id="e2", ts_event_ns=0),
+    ],
+    Topic.QUALITY_ORDERS: [
+        measured(
+            OrderQuality, -2 / 3, client_order_id="o1", signal_to_send_ns=-5,
+            send_to_ack_ns=2**62, lifetime_ns=None,
+        ),
+        measured(OrderQuality, None, client_order_id="o2", ts_event_ns=0, fill_ratio=5e-324),
+    ],
+    Topic.QUALITY_EVENTS: [
+        QualityEvent(
+            QualityCode.OUTLIER, "e1", "o", "A", "EURUSD", "ib", NOW_NS, "é", 1 / 3, -1 / 3
+        ),
+        QualityEvent(QualityCode.BUSTED, "e1", "o", "A", "EURUSD", "ib", NOW_NS, "", 0.0, 0.0),
     ],
     Topic.METRICS: [
         WorkerMetrics("trading", NOW_NS, {"ticks": 2**60, "late": 0}, {"hop": "SGRy=="}),
@@ -113,7 +163,7 @@ def insert(client: Client, table: str, run: str, rows: Any, first: int = 0) -> N
 def column(field: str) -> str:
     """Return the expression that reads a field back exactly."""
     names = {"ts_open_ns": "ts_open", "ts_event_ns": "ts_event", "ts_recv_ns": "ts_recv"}
-    moment = {**names, "wall_ns": "ts_wall"}.get(field)
+    moment = {**names, "wall_ns": "ts_wall", "expire_ns": "ts_expire"}.get(field)
     return f"toUnixTimestamp64Nano({moment})" if moment else f"`{field}`"
 
 
@@ -149,6 +199,8 @@ def in_order(records: list[msgspec.Struct]) -> list[str]:
     """Return records as text that shows every bit, decimals by their value, in one order."""
 
     def text(value: Any) -> str:
+        if isinstance(value, StrEnum):
+            return repr(value.value)
         return str(value.normalize()) if isinstance(value, Decimal) else repr(value)
 
     return sorted(

@@ -1,20 +1,29 @@
 """Tapes: quotes and wishes written as text, and a desk that trades them."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from brokers.paper import PaperBroker, PaperConfig
+from brokers.gateway import Gateway
+from brokers.paper_venue.config import PaperVenueConfig
+from brokers.paper_venue.playing import PaperMarket
+from brokers.paper_venue.venue import open_paper_venue
+from config.trading_settings import RiskSettings
+from dataflows.account_config import account_limits
 from domain.ids import signal_id
 from domain.nanos import floor_ns, parse_ns
 from domain.orders import Execution, Order, Position
 from domain.predictions import Side, Signal
 from domain.ticks import TickArray, TickBatch, event_clock, heartbeat, new_records
-from trading.engine import ExecutionConfig, ExecutionLogic, stream_of
-from trading.ledger import Ledger
-from trading.ports import Broker, BrokerReport, Fill
-from trading.sending import Out
+from trading.counterparty import Counterparty
+from trading.desk.ports import Out
+from trading.engine import ExecutionLogic, stream_of
+from trading.execution_config import ExecutionConfig
+from trading.journal.journal import Journal
+from trading.orders.effects import Alert
+from trading.risk.limits import AccountLimits
+from trading.venues import Command
 
 DAY = "2024-03-05"
 """A Tuesday, far from daylight saving; its trade date rolls at 22:00 UTC."""
@@ -22,7 +31,17 @@ DAY = "2024-03-05"
 RECV_LAG_NS = 2_000_000
 """A tick is received two milliseconds after its event."""
 
-_T = TypeVar("_T")
+LEASE_NS = 10**18
+LIMITS = account_limits(RiskSettings())
+"""Limits as a run has them."""
+
+
+def account(*symbols: str, limits: AccountLimits = LIMITS, **settings: Any) -> ExecutionConfig:
+    """Return an account's settings as a run has them."""
+    rates = dict.fromkeys(symbols, Decimal("0.05"))
+    return ExecutionConfig(symbols=symbols, limits=limits, margin_rates=rates, **settings)
+
+
 Event = TickBatch | Signal
 Sides = Mapping[tuple[str, str], Side]
 """Wanted side by symbol and minute: ``("EURUSD", "00:01")``."""
@@ -104,62 +123,53 @@ class Killed(BaseException):
     """The process died here."""
 
 
-@dataclass
-class FaultyBroker:
-    """A broker whose n-th call (from 0) raises, before or after the venue has seen it."""
+class FaultyDoor(Gateway):
+    """A gateway whose n-th send (from 0) raises, before or after the venue has seen it."""
 
-    inner: Broker
-    before: Mapping[int, BaseException] = field(default_factory=dict)
-    after: Mapping[int, BaseException] = field(default_factory=dict)
-    calls: int = 0
+    before: Mapping[int, BaseException]
+    after: Mapping[int, BaseException]
+    calls = 0
 
-    def submit(self, order: Order, sent_ns: int) -> BrokerReport:
+    def send(self, command: Command) -> None:
         """Send, or fail."""
-        call = self._enter()
-        return self._leave(call, self.inner.submit(order, sent_ns))
-
-    def query(self, client_order_id: str) -> BrokerReport | None:
-        """Ask, or fail."""
-        call = self._enter()
-        return self._leave(call, self.inner.query(client_order_id))
-
-    def match(self, client_order_id: str, records: TickArray) -> Fill | None:
-        """Match, or fail."""
-        call = self._enter()
-        return self._leave(call, self.inner.match(client_order_id, records))
-
-    def _enter(self) -> int:
         call, self.calls = self.calls, self.calls + 1
         if call in self.before:
             raise self.before[call]
-        return call
-
-    def _leave(self, call: int, answer: _T) -> _T:
+        super().send(command)
         if call in self.after:
             raise self.after[call]
-        return answer
 
 
 class Desk:
-    """An account with its ledger and its paper venue in one folder."""
+    """An account with its journal and its paper venue in one folder."""
 
     def __init__(self, config: ExecutionConfig, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.config = config
         self.folder = folder
         self.out: list[Out] = []
+        self.alerts: list[Alert] = []
         self.start(None)
 
     def start(self, snapshot: Mapping[str, Any] | None, **faults: Any) -> None:
         """Open the stores and build the logic, as a new process would."""
-        self.ledger = Ledger.open(self.folder / "ledger.db")
-        self.venue: PaperBroker = PaperConfig().open(self.folder / "venue.db")
-        broker = FaultyBroker(self.venue, **faults)
-        self.logic: ExecutionLogic = self.config.build(snapshot, self.ledger, broker)
+        self.journal = Journal.open(f"sqlite:///{self.folder / 'ledger.db'}", self.config.account)
+        self.journal.acquire("desk", 1, LEASE_NS)
+        self.venue = open_paper_venue(
+            PaperVenueConfig(account=self.config.account), self.folder / "venue.db"
+        )
+        market = PaperMarket(self.venue)
+        self.gateway = FaultyDoor(self.venue, lambda: None, lambda: 1, inline=True)
+        self.gateway.before, self.gateway.after = faults.get("before", {}), faults.get("after", {})
+        self.gateway.start(market.hear)
+        self.counterparty = Counterparty(
+            self.gateway, market, lambda alert, _: self.alerts.append(alert)
+        )
+        self.logic = ExecutionLogic(self.config, snapshot, self.journal, self.counterparty)
 
     def stop(self) -> None:
         """Close the stores without another word, as a kill does."""
-        self.ledger.close()
+        self.journal.close()
         self.venue.close()
 
     def feed(self, events: Iterable[Event], at_once: int = 1) -> list[Out]:
@@ -174,10 +184,9 @@ class Desk:
     def books(self) -> tuple[object, ...]:
         """Return everything that must not depend on how the events came in."""
         return (
-            self.ledger.orders(),
-            self.ledger.events(),
-            self.ledger.executions(),
-            self.venue.fills(),
+            self.journal.orders(),
+            self.journal.executions(),
+            self.logic.desk.book.state_hash(),
             sorted(self.venue.requests()),
         )
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from config.trading_settings import RiskSettings
+from dataflows.account_config import account_limits
 from domain.errors import Halt
 from domain.ids import client_order_id, signal_id
 from domain.nanos import SECOND_NS
@@ -13,6 +15,7 @@ from domain.orders import Execution, Order
 from tests.trading.tape import (
     Desk,
     Sides,
+    account,
     at,
     positions,
     read,
@@ -20,10 +23,9 @@ from tests.trading.tape import (
     story,
     with_signals,
 )
-from trading.engine import ExecutionConfig
-from trading.risk import RiskLimits
+from trading.execution_config import ExecutionConfig
 
-EURUSD = ExecutionConfig(symbols=("EURUSD",))
+EURUSD = account("EURUSD")
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,7 @@ CASES = [
             "USDJPY fill 149.900 pnl -13.342228",
             "USDJPY sell 20000 filled",
         ],
-        replace(EURUSD, symbols=("USDJPY",)),
+        account("USDJPY"),
     ),
     # 20,000 USD at EURUSD 1.1 mid are 18,181 EUR; 18,181 * 0.10 = 1,818.1 JPY won are sold at the
     # USDJPY ask of the mark of 00:02, 150.010, not at what USDJPY became after it.
@@ -193,7 +195,7 @@ CASES = [
             "EURJPY fill 165.100 pnl 12.119859",
             "EURJPY sell 18181 filled",
         ],
-        replace(EURUSD, symbols=("EURUSD", "USDJPY", "EURJPY")),
+        account("EURUSD", "USDJPY", "EURJPY"),
     ),
     Case(
         "without a rate to the account currency nothing opens",
@@ -204,7 +206,7 @@ CASES = [
         """,
         {("EURJPY", "00:01"): "buy"},
         ["EURJPY buy 1 denied no_conversion_rate"],
-        replace(EURUSD, symbols=("EURJPY",)),
+        account("EURJPY"),
     ),
     Case(
         "a price as old as the limit still trades",
@@ -233,7 +235,7 @@ CASES = [
     ),
     # Long 18,181 from 1.10020; 1.00 at the bid is a loss of 1,821.7 USD, 1.8 % of the day's start;
     # 0.98 at 00:03:59 is over 2 %. It stays denied after the recovery, and opens again when the
-    # trade date has rolled at 22:00.
+    # trade date has rolled at 22:00 and the quarter of an hour after it is over.
     Case(
         "a daily loss denies new positions until 17:00 New York, never the way out",
         """
@@ -245,16 +247,16 @@ CASES = [
         00:03:01.000 EURUSD 1.10000 1.10020
         00:04:00.000 EURUSD 1.10000 1.10020
         00:05:00.000 EURUSD 1.10000 1.10020
-        21:59:00.000 EURUSD 1.10000 1.10020
-        22:02:00.000 EURUSD 1.10000 1.10020
-        22:02:01.000 EURUSD 1.10000 1.10020
+        21:50:00.000 EURUSD 1.10000 1.10020
+        22:20:00.000 EURUSD 1.10000 1.10020
+        22:20:01.000 EURUSD 1.10000 1.10020
         """,
         {
             ("EURUSD", "00:01"): "buy",
             ("EURUSD", "00:03"): "sell",
             ("EURUSD", "00:05"): "buy",
-            ("EURUSD", "21:59"): "buy",
-            ("EURUSD", "22:02"): "buy",
+            ("EURUSD", "21:50"): "buy",
+            ("EURUSD", "22:20"): "buy",
         },
         [
             "EURUSD buy 18181 pending_new",
@@ -320,7 +322,7 @@ def test_account_total_is_marked_a_second_before_each_boundary(tmp_path: Path) -
 
 def test_marks_are_only_made_for_boundaries_that_a_lane_reaches(tmp_path: Path) -> None:
     """A gap of hours makes one mark and one decision, for the last boundary before its end."""
-    config = replace(EURUSD, symbols=("EURUSD", "USDJPY"))
+    config = account("EURUSD", "USDJPY")
     tape = """
         00:00:30.000 EURUSD 1.09990 1.10010
         00:00:30.000 USDJPY 149.990 150.010
@@ -380,11 +382,11 @@ def test_limits_deny_beyond_their_edge(
 
     The order is 18,181 EUR at a mid of 1.1: 19,999.1 USD, on a spread of 2.0 pips.
     """
-    config = replace(EURUSD, limits=RiskLimits(**limits))  # type: ignore[arg-type]
+    config = replace(EURUSD, limits=account_limits(RiskSettings.model_validate(limits)))
     desk = Desk(config, tmp_path)
     desk.feed(with_signals(read(CASES[0].tape, ["EURUSD"]), {("EURUSD", "00:01"): "buy"}, config))
     first = story(desk.out)[0]
     assert first == f"EURUSD buy 18181 {'pending_new' if passes else f'denied {reason}'}"
     if not passes:
-        assert [order.reason for order in desk.ledger.orders()] == [reason]
+        assert [order.reason for order in desk.journal.orders()] == [reason]
         assert desk.venue.requests() == []

@@ -11,10 +11,9 @@ from domain.errors import BadUse
 from domain.instruments import Instrument, instrument
 from domain.ticks import REJECTED, SUSPECT, Verdict, new_records
 from trading.conversion import legs, profit_rate, rate, to_account
-from trading.engine import ExecutionConfig
+from trading.execution_config import ExecutionConfig
 from trading.positions import NetPosition, net, realise, unrealised
 from trading.quotes import LazyQuotes, Quote, first_tick_from, last_sound_tick, quote_of
-from trading.risk import Market, RiskLimits, deny_reason
 from trading.sizing import units_for
 
 D = Decimal
@@ -203,41 +202,6 @@ def test_a_quote_is_the_decimal_that_the_float_prints() -> None:
     assert str(quote_of(1.1, 1.10021, instrument("EURUSD"))) == (
         "Quote(bid=Decimal('1.10000'), ask=Decimal('1.10021'))"
     )
-
-
-MARKET = Market(instrument("EURUSD"), QUOTES["EURUSD"], 0, D("1.1001"), "within")
-
-
-def test_what_cannot_be_computed_is_denied_with_its_own_reason() -> None:
-    """Each unknown has a word, and no unknown passes."""
-    pair, quote, base = MARKET.instrument, MARKET.quote, MARKET.base_rate
-    limits = RiskLimits()
-
-    def why(market: Market) -> str:
-        return deny_reason(D(1), D(1), market, limits)
-
-    assert why(MARKET) == ""
-    assert why(Market(pair, None, 0, base, "within")) == "no_quote"
-    assert why(Market(pair, quote, 0, base, "within", suspect=True)) == "suspect_quote"
-    assert why(Market(pair, quote, 0, None, "within")) == "no_conversion_rate"
-    assert why(Market(pair, quote, 0, base, "unknown")) == "daily_loss_unavailable"
-    assert why(Market(pair, quote, 0, base, "breached")) == "daily_loss"
-
-
-@pytest.mark.parametrize(
-    "limits",
-    [
-        {"max_position_notional": D(0)},
-        {"max_order_notional": D("NaN")},
-        {"max_spread_pips": D("Infinity")},
-        {"max_price_age_ns": 0},
-        {"max_daily_loss_fraction": D(1)},
-    ],
-)
-def test_limits_that_limit_nothing_are_refused(limits: dict[str, Decimal]) -> None:
-    """A bound that never denies, or never passes, is a mistake."""
-    with pytest.raises(BadUse):
-        RiskLimits(**limits)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -1,22 +1,35 @@
 """Never twice, never unknown: intents, doubts, replays and what the venue knows."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from domain.errors import Reject, Retry
+from brokers.paper_venue.venue import PaperVenue
+from domain.errors import Halt, Reject
+from domain.order_events import EventKind, OrderEvent
 from domain.orders import Order
-from domain.ticks import TickArray
-from tests.trading.tape import Desk, Event, Killed, Sides, read, story, with_signals
-from trading.engine import ExecutionConfig
-from trading.ledger import Ledger
-from trading.ports import BrokerReport, Fill
+from domain.reasons import Reason
+from tests.trading.tape import (
+    Desk,
+    Event,
+    Killed,
+    Sides,
+    account,
+    read,
+    story,
+    with_signals,
+)
+from trading.desk.entries import Fact, fact_of
+from trading.journal.journal import Journal
+from trading.venues import Command, NotSent, Submit
 
-CONFIG = ExecutionConfig(symbols=("EURUSD",))
+CONFIG = account("EURUSD")
 TAPE = """
     00:00:30.000 EURUSD 1.09990 1.10010
     00:01:00.000 EURUSD 1.09990 1.10010
-    00:01:00.050 EURUSD 1.10000 1.10020
+    00:01:00.052 EURUSD 1.10000 1.10020
     00:02:00.000 EURUSD 1.10100 1.10120
     00:02:01.000 EURUSD 1.10120 1.10140
 """
@@ -54,122 +67,139 @@ def restart(desk: Desk, **faults: object) -> None:
     desk.start(None, **faults)
 
 
-class Witness:
-    """A venue that looks into the ledger, as another process would, before it takes an order."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.seen: list[str] = []
-
-    def submit(self, order: Order, sent_ns: int) -> BrokerReport:
-        """Take an order only if its intent is on disk."""
-        assert sent_ns == order.ts_recv_ns
-        ledger = Ledger.open(self.path)
-        assert order in ledger.orders()
-        ledger.close()
-        self.seen.append(order.client_order_id)
-        return BrokerReport(order.client_order_id, "accepted")
-
-    def query(self, client_order_id: str) -> BrokerReport | None:
-        """Know nothing."""
-        raise AssertionError(client_order_id)
-
-    def match(self, client_order_id: str, records: TickArray) -> Fill | None:
-        """Fill nothing."""
-        assert client_order_id in self.seen
-        assert len(records)
-        return None
+def on_disk(desk: Desk) -> list[Fact | None]:
+    """Return what another process finds in the journal now."""
+    journal = Journal.open(f"sqlite:///{desk.folder / 'ledger.db'}", CONFIG.account)
+    try:
+        return [fact_of(entry) for entry in journal.read()]
+    finally:
+        journal.close()
 
 
-def test_the_intent_is_on_disk_before_the_send(tmp_path: Path, events: list[Event]) -> None:
-    """Another process finds the order in the ledger at the moment the venue receives it."""
-    witness = Witness(tmp_path / "ledger.db")
-    desk = Desk(CONFIG, tmp_path)
-    desk.logic = CONFIG.build(None, desk.ledger, witness)
-    desk.feed(events)
-    assert len(witness.seen) == 1
+def submits(facts: list[Fact | None]) -> list[str]:
+    """Return the orders whose submit is among some facts, each behind the order itself."""
+    known: set[str] = set()
+    sent: list[str] = []
+    for fact in facts:
+        if isinstance(fact, Order):
+            known.add(fact.client_order_id)
+        elif isinstance(fact, OrderEvent) and fact.kind is EventKind.SUBMIT:
+            assert fact.client_order_id in known
+            sent.append(fact.client_order_id)
+    return sent
 
 
-def test_an_intent_that_was_never_sent_is_not_found(desk: Desk, events: list[Event]) -> None:
-    """A kill between intent and send leaves an order that the replay asks for and gives up."""
+def watch(desk: Desk, see: Callable[[Command], None]) -> None:
+    """Call something with every command at the moment at which the venue receives it."""
+    venue: PaperVenue = desk.venue
+    send = venue.send
+
+    def seen(command: Command) -> None:
+        see(command)
+        send(command)
+
+    venue.send = seen  # type: ignore[method-assign]  # a look at one venue, not at all
+
+
+def test_the_intent_is_on_disk_before_the_send(desk: Desk, events: list[Event]) -> None:
+    """Another process finds order and submit at the moment at which the venue receives it."""
+    came: list[str] = []
+
+    def look(command: Command) -> None:
+        assert isinstance(command, Submit)
+        came.append(command.order.client_order_id)
+        assert submits(on_disk(desk)) == came
+
+    watch(desk, look)
+    assert story(desk.feed(events)) == BOUGHT + SOLD
+    assert len(came) == 2
+
+
+def test_an_intent_that_was_never_sent_is_given_up(desk: Desk, events: list[Event]) -> None:
+    """A kill between intent and send leaves an order that the replay asks for and never sends."""
     restart(desk, before={0: Killed()})
     with pytest.raises(Killed):
         desk.feed(events)
-    restart(desk)
-    desk.feed(events)
-    assert story(desk.out) == [
-        "EURUSD buy 18181 pending_new",
-        "EURUSD buy 18181 rejected not_found",
-    ]
+    assert len(submits(on_disk(desk))) == 1
+    for _ in range(2):
+        restart(desk)
+        assert story(desk.feed(events)) == [
+            "EURUSD buy 18181 pending_new",
+            "EURUSD buy 18181 pending_new in_doubt",
+            "EURUSD buy 18181 rejected not_found",
+        ]
     assert desk.venue.requests() == []
-    assert [order.status for order in desk.ledger.orders()] == ["rejected"]
+    assert [order.status for order in desk.journal.orders()] == ["rejected"]
 
 
-@pytest.mark.parametrize("error", [Retry("slow"), ConnectionError(), TimeoutError()])
-def test_a_send_without_an_answer_is_asked_for_not_sent_again(
-    desk: Desk, events: list[Event], error: Exception
-) -> None:
-    """The venue had taken the order before the line broke: its fill counts, once."""
-    restart(desk, after={0: error})
-    desk.feed(events)
-    assert story(desk.out) == [BOUGHT[0], f"{BOUGHT[0]} in_doubt", *BOUGHT[1:], *SOLD]
+def test_a_send_whose_answer_was_not_heard_is_not_repeated(desk: Desk, events: list[Event]) -> None:
+    """A kill between send and answer: the venue had the order, and what it said counts, once."""
+    restart(desk, after={0: Killed()})
+    with pytest.raises(Killed):
+        desk.feed(events)
+    restart(desk)
+    assert story(desk.feed(events)) == BOUGHT + SOLD
     assert len(desk.venue.requests()) == 2
 
 
-def test_a_lane_in_doubt_stands_still_until_the_venue_answers(
-    desk: Desk, events: list[Event]
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [(NotSent("the connection was refused"), "not_sent"), (Reject("no"), Reason.UNSUPPORTED.value)],
+)
+def test_what_provably_never_left_is_closed(
+    desk: Desk, events: list[Event], error: Exception, reason: str
 ) -> None:
-    """While the venue is silent nothing moves; then all comes as if it had answered at once."""
-    silent = {call: ConnectionError() for call in range(1, 3)}
-    restart(desk, after={0: ConnectionError()}, before=silent)
-    desk.feed(events[:4])
-    assert story(desk.out) == [BOUGHT[0], f"{BOUGHT[0]} in_doubt"]
-    assert [order.in_doubt for order in desk.ledger.orders()] == [True]
-    desk.feed(events[4:])
-    assert story(desk.out)[2:] == [*BOUGHT[1:], *SOLD]
-
-
-def test_a_replay_of_a_doubt_emits_the_same_records(desk: Desk, events: list[Event]) -> None:
-    """A replay emits the doubt of the first life again, so that its records keep their numbers."""
-    restart(desk, after={0: ConnectionError()})
-    first = desk.feed(events)
-    restart(desk)
-    assert desk.feed(events) == first
-    assert len(desk.venue.requests()) == 2
-
-
-def test_a_send_that_failed_on_the_way_is_not_found(desk: Desk, events: list[Event]) -> None:
-    """The venue never had the order and says so: rejected, and never sent again."""
-    restart(desk, before={0: ConnectionError()})
+    """The order is rejected with the reason, is no exposure, and the next signal trades."""
+    restart(desk, before={0: error})
     desk.feed(events)
-    assert story(desk.out)[-1] == "EURUSD buy 18181 rejected not_found"
+    assert story(desk.out) == [BOUGHT[0], f"EURUSD buy 18181 rejected {reason}"]
+    assert desk.venue.requests() == []
+    assert not desk.logic.desk.book.open_states()
+
+
+def test_a_writer_that_was_passed_over_sends_nothing(desk: Desk, events: list[Event]) -> None:
+    """The fence stops the process; who replays its log afterwards finds nothing at the venue."""
+    restart(desk, before={0: Halt("another process writes the ledger")})
+    with pytest.raises(Halt, match="another process writes the ledger"):
+        desk.feed(events)
     assert desk.venue.requests() == []
 
 
-def test_a_refusal_of_the_venue_is_a_rejected_order(desk: Desk, events: list[Event]) -> None:
-    """A venue that refuses by error has not taken the order."""
-    restart(desk, before={0: Reject("no_margin")})
-    desk.feed(events)
-    assert story(desk.out) == [BOUGHT[0], "EURUSD buy 18181 rejected no_margin"]
+@pytest.mark.parametrize("faults", [{}, {"after": {0: Killed()}}, {"after": {1: Killed()}}])
+def test_a_replay_says_the_same_again(
+    desk: Desk, events: list[Event], faults: dict[str, Any]
+) -> None:
+    """However the first life ended: its records keep their numbers, and nothing is sent twice."""
+    restart(desk, **faults)
+    if faults:
+        with pytest.raises(Killed):
+            desk.feed(events)
+    else:
+        desk.feed(events)
+    for _ in range(2):
+        restart(desk)
+        assert story(desk.feed(events)) == BOUGHT + SOLD
+    assert len(desk.venue.requests()) == 2
+    assert len(submits(on_disk(desk))) == 2
 
 
 def test_a_lost_ledger_does_not_double_the_orders(desk: Desk, events: list[Event]) -> None:
-    """The venue refuses the ids that it knows, and its first orders are taken over."""
-    first = desk.feed(events)
-    desk.stop()
-    (desk.folder / "ledger.db").unlink()
-    fills = 2
-    desk.start(None)
-    assert desk.feed(events) == first
-    assert len(desk.venue.fills()) == fills
-    assert len(desk.ledger.executions()) == fills
-
-
-def test_the_ledger_is_never_taken_back_by_a_replay(desk: Desk, events: list[Event]) -> None:
-    """Halfway through a replay the ledger still shows how far the orders had come."""
+    """The venue refuses the ids that it knows: nothing is filled a second time."""
     desk.feed(events)
-    before = desk.ledger.orders()
+    fills = [e for e in desk.venue.events() if e.kind is EventKind.FILL]
+    desk.stop()
+    for path in desk.folder.glob("ledger.db*"):
+        path.unlink()
+    desk.start(None)
+    desk.feed(events)
+    assert [e for e in desk.venue.events() if e.kind is EventKind.FILL] == fills
+
+
+def test_the_tables_are_never_taken_back_by_a_replay(desk: Desk, events: list[Event]) -> None:
+    """Halfway through a replay they still show how far the orders had come."""
+    desk.feed(events)
+    before = desk.journal.orders()
     restart(desk)
     desk.feed(events[:3])
-    assert desk.ledger.orders() == before
+    assert desk.journal.orders() == before
     assert all(order.status == "filled" for order in before)

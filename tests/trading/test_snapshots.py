@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from domain.errors import BadUse, Corrupt
-from tests.trading.tape import Desk, Event, Sides, read, story, with_signals
-from trading.engine import ExecutionConfig
+from tests.trading.tape import Desk, Event, Sides, account, read, story, with_signals
+from trading.engine import ExecutionLogic
 from trading.snapshots import SNAPSHOT_VERSION
 
-CONFIG = ExecutionConfig(symbols=("EURUSD", "USDJPY"))
-GOLDEN = {v: Path(__file__).parent / "golden" / f"execution_v{v}.txt" for v in (1, 2, 3)}
+CONFIG = account("EURUSD", "USDJPY")
+GOLDEN = {v: Path(__file__).parent / "golden" / f"execution_v{v}.txt" for v in (4,)}
 TAPE = """
     00:00:30.000 EURUSD 1.09990 1.10010
     00:00:30.000 USDJPY 149.990 150.010
@@ -73,7 +73,7 @@ def test_the_snapshot_of_today_is_the_stored_one(tmp_path: Path) -> None:
     desk = until_golden(tmp_path)
     assert desk.logic.snapshot() == ast.literal_eval(GOLDEN[SNAPSHOT_VERSION].read_text())
     lanes = {lane["symbol"]: lane for lane in desk.logic.snapshot()["lanes"]}
-    assert lanes["EURUSD"]["order"]
+    assert lanes["EURUSD"]["sell_units"] == "18181"
     assert lanes["EURUSD"]["signals"]
     assert lanes["USDJPY"]["waiting"]
     assert lanes["USDJPY"]["records"]
@@ -98,7 +98,7 @@ def test_a_snapshot_is_plain(tmp_path: Path) -> None:
     check(snapshot)
 
 
-@pytest.mark.parametrize("change", [{"v": 4}, {"lanes": 5}, {"more": 1}])
+@pytest.mark.parametrize("change", [{"v": 3}, {"v": 5}, {"lanes": 5}, {"more": 1}])
 def test_another_layout_is_refused(tmp_path: Path, change: dict[str, object]) -> None:
     """State that is not understood whole is not used."""
     desk = until_golden(tmp_path)
@@ -114,4 +114,4 @@ def test_another_accounts_snapshot_is_refused(tmp_path: Path) -> None:
     snapshot = desk.logic.snapshot()
     for config in (replace(CONFIG, account="b"), replace(CONFIG, symbols=("EURUSD",))):
         with pytest.raises(BadUse, match="start a new run"):
-            config.build(snapshot, desk.ledger, desk.venue)
+            ExecutionLogic(config, snapshot, desk.journal, desk.counterparty)

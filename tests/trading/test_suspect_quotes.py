@@ -1,6 +1,5 @@
 """Doubted quotes: nothing new is risked or valued on one, and the venue fills on it."""
 
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -9,10 +8,9 @@ import msgspec
 from domain.orders import Execution
 from domain.predictions import Signal
 from domain.ticks import TickBatch, Verdict
-from tests.trading.tape import Desk, Sides, at, positions, read, story, tick, with_signals
-from trading.engine import ExecutionConfig
+from tests.trading.tape import Desk, Sides, account, at, positions, read, story, tick, with_signals
 
-EURUSD = ExecutionConfig(symbols=("EURUSD",))
+EURUSD = account("EURUSD")
 EUR_TAPE = """
     00:00:30.000 EURUSD 1.09990 1.10010
     00:01:00.000 EURUSD 1.09990 1.10010
@@ -55,7 +53,7 @@ def test_nothing_opens_on_a_suspect_signal(tmp_path: Path) -> None:
 
 def test_a_suspect_tick_fills_and_values_nothing(tmp_path: Path) -> None:
     """The venue fills on it; equity, the statement and the conversion keep to the quote before."""
-    config = replace(EURUSD, symbols=("USDJPY",))
+    config = account("USDJPY")
     tape = read(YEN_TAPE, config.symbols)
     # The ticks of both fills, and the one at 00:02 that would be the last before its mark.
     for row in (2, 4):

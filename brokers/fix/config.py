@@ -1,0 +1,120 @@
+"""Settings of one FIX session, and the way from them to a venue."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import time_ns  # noqa: TID251 - the edge: a live session's clock, passed in by tests
+from typing import TYPE_CHECKING
+
+from pydantic import SecretStr
+
+from brokers.fix.schedule import SessionKind
+from domain.errors import BadUse
+from trading.venues import VenueInstrument
+
+if TYPE_CHECKING:
+    from brokers.fix.venue import FixVenue
+
+_PORTS = range(1, 65_536)
+
+
+@dataclass(frozen=True)
+class FixConfig:
+    """One session with one counterparty, for one account.
+
+    Attributes
+    ----------
+    host, port
+        Where the counterparty listens. The engine speaks plain TCP: TLS is a tunnel's business.
+    sender, target
+        SenderCompID (49) and TargetCompID (56).
+    account
+        Account (1) on every order.
+    currency
+        Currency of the account, ISO 4217.
+    instruments
+        Tradable pairs by canonical symbol, as agreed with the counterparty: FIX 4.4 asks for none.
+    store
+        Folder of the sequence numbers and the execution history; one per session, kept for ever.
+    username, password
+        Username (553) and Password (554) of the logon; empty: none is sent.
+    heartbeat_s
+        HeartBtInt (108), (> 0).
+    session
+        See `schedule.SessionKind`.
+    reset_on_logon
+        Whether each logon carries ResetSeqNumFlag (141=Y): both sides forget what was not
+        delivered, so that a reconciliation must follow every logon.
+    reconnect_s
+        Pause between attempts to connect (>= 1; 0 only for tests).
+    logon_timeout_s, answer_timeout_s
+        How long the start waits for a logon, and a command for its answer until it counts as
+        unknown (> 0).
+    mass_status, position_requests
+        Whether the counterparty answers OrderMassStatusRequest (AF) and RequestForPositions (AN).
+    max_requests_per_s
+        The counterparty's limit on messages (> 0).
+    """
+
+    host: str
+    port: int
+    sender: str
+    target: str
+    account: str
+    currency: str
+    instruments: Mapping[str, VenueInstrument]
+    store: Path
+    username: str = ""
+    password: SecretStr = field(default_factory=lambda: SecretStr(""))
+    heartbeat_s: int = 30
+    session: SessionKind = "daily"
+    reset_on_logon: bool = False
+    reconnect_s: int = 5
+    logon_timeout_s: float = 10.0
+    answer_timeout_s: float = 10.0
+    mass_status: bool = True
+    position_requests: bool = False
+    max_requests_per_s: float = 50.0
+
+    def __post_init__(self) -> None:
+        """Refuse what the engine would only trip over later.
+
+        Raises
+        ------
+        BadUse
+            If a setting is missing or out of its bounds.
+        """
+        for name in ("host", "sender", "target", "account", "currency"):
+            value = getattr(self, name)
+            if not value or not value.isascii() or not value.isprintable():
+                msg = f"FIX setting {name} must be printable ASCII and not empty"
+                raise BadUse(msg)
+        if self.port not in _PORTS:
+            msg = f"FIX setting port must be within 1 to 65535, not {self.port}"
+            raise BadUse(msg)
+        if self.heartbeat_s <= 0 or self.reconnect_s < 0:
+            msg = "FIX settings heartbeat_s must be > 0 and reconnect_s >= 0"
+            raise BadUse(msg)
+        if min(self.logon_timeout_s, self.answer_timeout_s, self.max_requests_per_s) <= 0:
+            msg = "FIX settings logon_timeout_s, answer_timeout_s, max_requests_per_s must be > 0"
+            raise BadUse(msg)
+
+    def open(self, wall_ns: Callable[[], int] = time_ns) -> "FixVenue":
+        """Make the venue; nothing is sent before its ``start``.
+
+        Parameters
+        ----------
+        wall_ns
+            Clock of receive times and of the session's schedule, nanoseconds UTC.
+
+        Raises
+        ------
+        BadUse
+            If the engine is not installed.
+        Corrupt
+            If the execution history cannot be used.
+        """
+        # Only here: whoever trades elsewhere needs no engine, nor the 2 s that it takes to load.
+        from brokers.fix.venue import FixVenue
+
+        return FixVenue(self, wall_ns)

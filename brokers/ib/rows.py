@@ -1,0 +1,156 @@
+"""What TWS reports, as plain records in our units: decimals, nanoseconds, canonical symbols."""
+
+from decimal import Decimal
+from typing import NamedTuple
+
+import ib_async
+from msgspec.structs import replace
+
+from brokers.ib.contracts import symbol_of
+from brokers.ib.terms import from_ib
+from brokers.ib.wire_numbers import exact, optional, read_time
+from domain.ids import life_id
+from domain.nanos import to_ns
+from domain.orders import OrderSide, OrderTerms
+
+_BOUGHT = "BOT"
+_OWN_PREFIX, _OWN_LENGTH = "ax", 34
+
+
+class OrderKey(NamedTuple):
+    """Who an order is to TWS.
+
+    Attributes
+    ----------
+    client_id, order_id
+        API client and its number; order id 0 or below for an order that no API client placed.
+    perm_id
+        TWS's own id, for life; 0 until it has one.
+    ref
+        ``orderRef``: our client order id where the order is ours.
+    """
+
+    client_id: int
+    order_id: int
+    perm_id: int
+    ref: str
+
+
+class OrderRow(NamedTuple):
+    """An order as ``openOrder`` or ``completedOrder`` describes it.
+
+    ``filled`` is None where the message does not tell it, ``at_ns`` where it tells no time.
+    """
+
+    key: OrderKey
+    account: str
+    symbol: str
+    side: OrderSide
+    terms: OrderTerms
+    status: str
+    filled: Decimal | None = None
+    at_ns: int | None = None
+
+
+class StatusRow(NamedTuple):
+    """One ``orderStatus``."""
+
+    key: OrderKey
+    status: str
+    filled: Decimal
+    remaining: Decimal
+    average: Decimal | None
+
+
+class ExecutionRow(NamedTuple):
+    """One ``execDetails``: a fill, or the correction of one."""
+
+    key: OrderKey
+    account: str
+    symbol: str
+    side: OrderSide
+    execution_id: str
+    units: Decimal
+    price: Decimal
+    cum_units: Decimal
+    average: Decimal | None
+    at_ns: int
+
+
+class PositionRow(NamedTuple):
+    """One virtual position."""
+
+    account: str
+    symbol: str
+    units: Decimal
+    average: Decimal | None
+
+
+class MoneyRow(NamedTuple):
+    """One value of the account summary."""
+
+    account: str
+    tag: str
+    amount: str
+    currency: str
+
+
+def own_id(ref: str) -> str:
+    """Return the client order id in an ``orderRef``; empty where it is none of ours."""
+    if len(ref) < _OWN_LENGTH or not ref.startswith(_OWN_PREFIX):
+        return ""
+    return life_id(ref)[0]
+
+
+def revision(execution_id: str) -> tuple[str, int]:
+    """Split an execution id into what names the execution, and the number of its revision.
+
+    ``0000e0d5.5fd2a1b3.01.02`` corrects ``0000e0d5.5fd2a1b3.01.01``: the text before the last dot
+    is the execution's, the digits after it count from 1.
+    """
+    base, dot, number = execution_id.rpartition(".")
+    return (base, int(number)) if dot and number.isdigit() else (execution_id, 1)
+
+
+def order_row(found: ib_async.Contract, order: ib_async.Order, status: str) -> OrderRow:
+    """Read an ``openOrder``."""
+    return OrderRow(
+        OrderKey(order.clientId, order.orderId, order.permId, order.orderRef),
+        order.account,
+        symbol_of(found),
+        "buy" if order.action == "BUY" else "sell",
+        from_ib(order),
+        status,
+    )
+
+
+def completed_row(
+    found: ib_async.Contract, order: ib_async.Order, state: ib_async.OrderState
+) -> OrderRow:
+    """Read a ``completedOrder``, which names neither client nor order id."""
+    filled = optional(order.filledQuantity) or Decimal(0)
+    row = order_row(found, order, state.status)
+    # TWS counts the total of a completed order down to what was never filled.
+    total = max(row.terms.quantity_units, filled)
+    return row._replace(
+        key=OrderKey(-1, 0, order.permId, order.orderRef),
+        terms=replace(row.terms, quantity_units=total),
+        filled=filled,
+        at_ns=read_time(state.completedTime),
+    )
+
+
+def execution_row(found: ib_async.Contract, one: ib_async.Execution) -> ExecutionRow:
+    """Read an ``execDetails``."""
+    return ExecutionRow(
+        OrderKey(one.clientId, one.orderId, one.permId, one.orderRef),
+        one.acctNumber,
+        symbol_of(found),
+        "buy" if one.side == _BOUGHT else "sell",
+        one.execId,
+        exact(one.shares),
+        exact(one.price),
+        exact(one.cumQty),
+        optional(one.avgPrice),
+        to_ns(one.time),
+    )

@@ -1,0 +1,111 @@
+"""The paper venue beside a log that is played again after a crash.
+
+The venue remembers what it said; the log begins again before that. So what it said since is said
+again at the records on which it was said first, and the venue plays only what is new to it.
+"""
+
+from collections import deque
+from collections.abc import Mapping
+
+from brokers.paper_venue.venue import PaperVenue
+from domain.order_events import EventKind, OrderEvent
+from domain.ticks import Kind, TickArray
+from trading.venues import Emit, VenueEvent
+
+_AT_ONCE = frozenset({EventKind.ACK, EventKind.PENDING_ACK, EventKind.REJECT})
+"""What a submit is answered with before any record is played."""
+
+_ON_A_TICK = frozenset({EventKind.FILL, EventKind.TRIGGERED})
+"""What happens on one record, whose two times it carries."""
+
+
+class PaperMarket:
+    """The market of a paper venue; a ``trading.counterparty.Market``.
+
+    Parameters
+    ----------
+    venue
+        Not started yet.
+    """
+
+    def __init__(self, venue: PaperVenue) -> None:
+        self._venue = venue
+        self._emit: Emit | None = None
+        self._again: dict[str, deque[OrderEvent]] = {}
+        self._said: dict[str, int] = {}
+
+    def hear(self, emit: Emit) -> Emit:
+        """Return what the venue reports to: it notes how far it has come, and hands on."""
+        self._emit = emit
+
+        def take(event: VenueEvent) -> None:
+            self._note(event)
+            emit(event)
+
+        return take
+
+    def resume(self, sequences: Mapping[str, int]) -> None:
+        """Begin again, each symbol behind an event: what was said since waits for its records."""
+        self._said = dict(sequences)
+        self._again = {}
+        for event in self._venue.events():
+            if isinstance(event, OrderEvent) and (event.sequence or 0) > sequences.get(
+                event.symbol, 0
+            ):
+                self._again.setdefault(event.symbol, deque()).append(event)
+
+    def sequences(self) -> dict[str, int]:
+        """Return the place of the last event that was said of each symbol."""
+        return dict(self._said)
+
+    def is_behind(self) -> bool:
+        """Say whether something that was said before is still to be said again."""
+        return any(self._again.values())
+
+    def answers(self, client_order_id: str) -> list[OrderEvent]:
+        """Return, once, what was said at once of an order that an earlier life has sent."""
+        for waiting in self._again.values():
+            found = [
+                event
+                for event in waiting
+                if event.client_order_id == client_order_id and event.kind in _AT_ONCE
+            ]
+            for event in found:
+                waiting.remove(event)
+                self._note(event)
+            if found:
+                return found
+        return []
+
+    def on_records(self, symbol: str, records: TickArray) -> None:
+        """Play the next records of a symbol, and say again what was said on them before."""
+        waiting = self._again.get(symbol)
+        while waiting and _lies_in(waiting[0], records):
+            event = waiting.popleft()
+            self._note(event)
+            if self._emit is not None:
+                self._emit(event)
+        self._venue.on_records(symbol, records)
+
+    def checkpoint(self) -> None:
+        """Put on disk what moves without an event; see `PaperVenue.checkpoint`."""
+        self._venue.checkpoint()
+
+    def _note(self, event: VenueEvent) -> None:
+        if isinstance(event, OrderEvent) and event.sequence is not None:
+            said = self._said.get(event.symbol, 0)
+            self._said[event.symbol] = max(said, event.sequence)
+
+
+def _lies_in(event: OrderEvent, records: TickArray) -> bool:
+    """Say whether an event was said on one of these records, or before the last of them.
+
+    Several records may be received in one nanosecond, and a batch may end between them: what
+    happened on a tick waits for a tick of both its times.
+    """
+    received = records["ts_recv_ns"]
+    if event.kind not in _ON_A_TICK or int(received[-1]) > event.ts_recv_ns:
+        return bool(int(received.max()) >= event.ts_recv_ns)
+    # A heartbeat before it may have both as well.
+    same = (received == event.ts_recv_ns) & (records["ts_event_ns"] == event.ts_event_ns)
+    return bool((same & (records["kind"] == Kind.TICK)).any())

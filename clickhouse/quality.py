@@ -1,0 +1,50 @@
+"""Execution quality read back: the records of a run as they were measured."""
+
+from typing import TypeVar
+
+import msgspec
+from clickhouse_connect.driver.client import Client
+
+from clickhouse.results import rows
+from clickhouse.tables import TABLE_OF
+from domain.quality import ExecutionQuality, OrderQuality, QualityEvent
+from domain.topics import Topic
+
+R = TypeVar("R", ExecutionQuality, OrderQuality, QualityEvent)
+
+_MOMENTS = {"ts_event_ns": "ts_event", "ts_recv_ns": "ts_recv"}
+
+
+def fills(client: Client, run: str) -> list[ExecutionQuality]:
+    """Return the measured fills of a run, by time and execution id."""
+    found = _read(client, Topic.QUALITY_FILLS, ExecutionQuality, run)
+    return sorted(found, key=lambda fill: (fill.ts_event_ns, fill.execution_id))
+
+
+def orders(client: Client, run: str) -> list[OrderQuality]:
+    """Return the measured orders of a run, by time of their end and client order id."""
+    found = _read(client, Topic.QUALITY_ORDERS, OrderQuality, run)
+    return sorted(found, key=lambda order: (order.ts_event_ns, order.client_order_id))
+
+
+def events(client: Client, run: str) -> list[QualityEvent]:
+    """Return what was remarkable about the fills of a run, by time, execution id and code."""
+    found = _read(client, Topic.QUALITY_EVENTS, QualityEvent, run)
+    return sorted(found, key=lambda e: (e.ts_event_ns, e.execution_id, e.code, e.measure))
+
+
+def records(client: Client, run: str) -> list[ExecutionQuality | OrderQuality | QualityEvent]:
+    """Return all of them."""
+    return [*fills(client, run), *orders(client, run), *events(client, run)]
+
+
+def _read(client: Client, topic: Topic, record: type[R], run: str) -> list[R]:
+    fields = [name for name in record.__struct_fields__ if name != "v"]
+    columns = ", ".join(
+        f"toUnixTimestamp64Nano({_MOMENTS[name]})" if name in _MOMENTS else name for name in fields
+    )
+    query = f"SELECT {columns} FROM {TABLE_OF[topic]} FINAL WHERE run = {{run:String}}"  # noqa: S608 - names of our own
+    return [
+        msgspec.convert(dict(zip(fields, row, strict=True)), record)
+        for row in rows(client, query, run=run)
+    ]

@@ -1,0 +1,148 @@
+"""Settings of the account: how it trades, within which limits, and at which broker."""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, model_validator
+
+from config.section import Amount, Fraction, Natural, Positive, Section, Share
+from domain.errors import BadUse
+
+
+class ExecutionSettings(Section):
+    """The account, and what a signal becomes."""
+
+    account: str = "paper-1"
+    account_currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
+    start_balance: Amount = Decimal(100_000)
+    fraction: Fraction = Decimal("0.2")
+    """Notional of a new position as a part of equity."""
+    user: str = "nobody"
+    """Who answers for the strategy: on every order, as RTS 6 asks."""
+    time_in_force: Literal["FOK", "IOC"] = "FOK"
+    max_slippage_pips: Annotated[Decimal, Field(ge=0)] = Decimal(0)
+    """How much worse than the quote it was decided on an order may fill; 0: any price."""
+    max_signal_age_ms: Positive = 5_000
+    """At a real broker: longest way of a signal from its market data; an older one is dropped."""
+    ledger_dsn: SecretStr = SecretStr("")
+    """``postgresql+psycopg://...`` of a broker account's ledger; empty: SQLite in its folder."""
+    lease_ms: Annotated[int, Field(ge=1_000)] = 10_000
+    """How long a silent process stays the one writer of the ledger."""
+    quality: bool = True
+    """Whether what every fill and order cost against the market is measured."""
+    log_heartbeat_ms: Natural = 0
+    """At a real broker: records of the log are expected this often; after three times as long
+    without one all orders are canceled and trading halts. 0: not watched."""
+    operator_heartbeat_ms: Natural = 0
+    """The same for ``aifx beat``: a person, or their watch, must be heard of. 0: not watched."""
+
+
+class RiskSettings(Section):
+    """Limits of every order that may open or enlarge a position; a value on the bound passes."""
+
+    max_price_age_ms: Positive = 30_000
+    max_spread_pips: Amount = Decimal(5)
+    rollover_spread_pips: Amount = Decimal(20)
+    trade_rollover: bool = False
+    """Whether new positions are allowed around 17:00 New York."""
+    rollover_before_ms: Positive = 300_000
+    rollover_after_ms: Positive = 900_000
+    after_open_ms: Positive = 1_800_000
+    before_close_ms: Positive = 900_000
+    max_distance_pips: Amount = Decimal(200)
+    """Of any price of an order from the mid."""
+    max_through_spreads: Amount = Decimal(10)
+    """How much worse than the mid an order may be priced, in spreads."""
+    min_through_pips: Amount = Decimal(3)
+    max_order_units: Positive = 10_000_000
+    max_order_notional: Amount = Decimal(100_000)
+    max_size_ratio: Amount = Decimal(10)
+    """Against the median of the last orders of the symbol."""
+    max_position_units: Positive = 10_000_000
+    max_position_notional: Amount = Decimal(50_000)
+    max_gross_notional: Amount = Decimal(600_000)
+    max_currency_gross: Amount = Decimal(600_000)
+    max_currency_net: Amount = Decimal(400_000)
+    min_margin_level: Amount = Decimal(2)
+    """Equity over the margin that the venue asks once the order has filled."""
+    max_daily_loss_fraction: Share = Decimal("0.02")
+    """Since 17:00 New York."""
+    max_rolling_loss_fraction: Share = Decimal("0.03")
+    """Over 24 hours."""
+    max_drawdown_fraction: Share = Decimal("0.10")
+    """From the highest equity; beyond it only exits, until a named person raises it."""
+    orders_per_min: Positive = 60
+    order_burst: Positive = 10
+    messages_per_min: Positive = 300
+    message_burst: Positive = 30
+    duplicate_window_ms: Positive = 1_000
+    max_executions: Positive = 50
+    """Within ``execution_window_ms``: the strategy is then disabled until a person raises it."""
+    execution_window_ms: Positive = 60_000
+
+
+class PaperSettings(Section):
+    """The paper venue."""
+
+    latency_ms: Natural = 50
+    """Way of an order to it."""
+    seed: Natural = 0
+    parameters: str = ""
+    """JSON file of its other parameters, such as ``aifx tca --fit`` writes; empty: whole fills at
+    the touch."""
+
+
+class BrokerSettings(Section):
+    """Where orders go."""
+
+    kind: Literal["paper", "oanda", "ib", "fix"] = "paper"
+    mode: Literal["practice", "live"] = "practice"
+    """``live`` is real money: it also asks for ``account_id`` and a person's word at the start."""
+    account_id: str = ""
+    """The broker's id of the account; it must match what the broker says."""
+    url: str = ""
+    """OANDA: address instead of the practice or live host."""
+    stream_url: str = ""
+    host: str = "127.0.0.1"
+    """Interactive Brokers and FIX."""
+    port: Annotated[int, Field(ge=0, le=65_535)] = 0
+    """0: the usual one."""
+    client_id: Natural = 1
+    """Interactive Brokers."""
+    token: SecretStr = SecretStr("")
+    """OANDA; better as a file: ``token_file``."""
+    token_file: str = ""
+    sender: str = ""
+    """FIX SenderCompID."""
+    target: str = ""
+    """FIX TargetCompID."""
+    username: str = ""
+    password: SecretStr = SecretStr("")
+    """FIX; better as a file: ``password_file``."""
+    password_file: str = ""
+    instruments_file: str = ""
+    """FIX: JSON list of the pairs as agreed with the counterparty; empty: usual steps and sizes."""
+
+    def secret_password(self) -> SecretStr:
+        """Return the password, from its file where one is named.
+
+        Raises
+        ------
+        BadUse
+            If the file cannot be read.
+        """
+        if not self.password_file:
+            return self.password
+        try:
+            return SecretStr(Path(self.password_file).read_text().strip())
+        except OSError as error:
+            msg = f"broker.password_file {self.password_file} cannot be read: {error.strerror}"
+            raise BadUse(msg) from error
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> "BrokerSettings":
+        if self.kind != "paper" and not self.account_id:
+            msg = f"broker.account_id must name the account at {self.kind}"
+            raise ValueError(msg)
+        return self

@@ -1,0 +1,214 @@
+"""A trade date of an account as a statement, rebuilt from its journal alone."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+
+from clickhouse.settlement import last_balance, last_prices
+from config.plan import Plan
+from config.settings import Settings, settings_of
+from dataflows.account_config import account_of
+from dataflows.live_account import account_folder
+from dataflows.paper_account import LEDGER_FILE
+from domain.errors import BadUse
+from domain.fx_calendar import roll_ns
+from domain.instruments import INSTRUMENTS
+from jobs.archive_access import archive
+from trading.conversion import Quotes
+from trading.journal.journal import Journal
+from trading.journal.verification import verify_file
+from trading.quotes import quote_of
+from trading.settlement.rebuilding import Booked, Books, booked_of, previous_trade_date
+from trading.settlement.rendering import to_text
+from trading.settlement.statements import Check, Statement, checks
+
+
+class Settles(msgspec.Struct, frozen=True):
+    """A fill of the day, and the day on which it settles."""
+
+    execution_id: str
+    symbol: str
+    side: str
+    quantity_units: Decimal
+    price: Decimal
+    value_date: date
+
+
+class Checked(msgspec.Struct, frozen=True):
+    """A sum of the statement; ``difference`` is null where it is unknown."""
+
+    name: str
+    holds: bool
+    difference: Decimal | None
+
+
+class StatedDay(msgspec.Struct, frozen=True):
+    """What ``--json`` writes."""
+
+    statement: Statement
+    settles: list[Settles]
+    checks: list[Checked]
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a statement comes from.
+
+    Attributes
+    ----------
+    dsn, account
+        Of the journal.
+    settings
+        Account currency and start balance.
+    run, data
+        The run whose archive has the quotes, and its data folder; None: there is none.
+    """
+
+    dsn: str
+    account: str
+    settings: Settings
+    run: str | None = None
+    data: Path | None = None
+
+
+def state(source: Source, booked: Booked, day: date) -> StatedDay:
+    """Return the statement of a trade date with its checks."""
+    with _market(source) as market:
+        execution = source.settings.execution
+        books = Books(
+            source.account,
+            execution.account_currency,
+            execution.start_balance,
+            booked,
+            INSTRUMENTS,
+            market.quotes_of,
+        )
+        stated = books.statement(day)
+        before = books.statement(previous_trade_date(day))
+        found = [*checks(stated, before), *market.checks_of(stated)]
+    return StatedDay(
+        stated,
+        [
+            Settles(one.execution_id, one.symbol, one.side, one.quantity_units, one.price, settles)
+            for one, settles in books.settlements(day)
+        ],
+        [Checked(check.name, check.holds, check.difference) for check in found],
+        market.notes,
+    )
+
+
+class Market:
+    """The market and the account as the archive of a run has them; without one nothing is known."""
+
+    def __init__(
+        self,
+        quotes_of: Callable[[date], Quotes] = lambda _: {},
+        balance_of: Callable[[date], Decimal | None] | None = None,
+        notes: tuple[str, ...] = (),
+    ) -> None:
+        self.quotes_of = quotes_of
+        self.notes = list(notes)
+        self._balance_of = balance_of
+
+    def checks_of(self, stated: Statement) -> list[Check]:
+        """Hold a statement against the account's last mark of the day in the log."""
+        if self._balance_of is None:
+            return []
+        logged, own = self._balance_of(stated.trade_date), stated.closing.balance
+        difference = None if logged is None or own is None else own - logged
+        return [Check("balance is that of the log", difference)]
+
+
+@contextmanager
+def _market(source: Source) -> Iterator[Market]:
+    if source.run is None or source.data is None:
+        yield Market(notes=("without an archive what is open is not valued",))
+        return
+    run, account = source.run, source.account
+    with ExitStack() as held:
+        try:
+            client = held.enter_context(archive(source.settings, source.data))
+        except BadUse as error:
+            # The journal can be read while the run goes on, the embedded archive cannot.
+            yield Market(notes=(f"what is open is not valued: {error}",))
+            return
+
+        def quotes_of(day: date) -> Quotes:
+            prices = last_prices(client, run, roll_ns(day))
+            quotes = {s: quote_of(*price, INSTRUMENTS[s]) for s, price in prices.items()}
+            return {symbol: quote for symbol, quote in quotes.items() if quote is not None}
+
+        yield Market(quotes_of, lambda day: last_balance(client, run, account, roll_ns(day)))
+
+
+def of_run(plan: Plan, data: Path) -> Source:
+    """Return where the statements of a run's account come from."""
+    settings = settings_of(plan.settings)
+    paper = settings.broker.kind == "paper"
+    folder = Path(plan.run_dir) if paper else account_folder(Path(plan.data_dir), settings)
+    dsn = settings.execution.ledger_dsn.get_secret_value() or f"sqlite:///{folder / LEDGER_FILE}"
+    return Source(dsn, account_of(settings), settings, plan.run, data)
+
+
+def account_in(dsn: str, wanted: str) -> str:
+    """Return the name of an account of a journal; empty asks for the only one.
+
+    Raises
+    ------
+    BadUse
+        If there is none of that name, or several to choose from.
+    """
+    known = sorted(verify_file(dsn))
+    if wanted in known:
+        return wanted
+    if not wanted and len(known) == 1:
+        return known[0]
+    msg = f"name one account of the journal with --account: {', '.join(known) or 'it has none'}"
+    raise BadUse(msg)
+
+
+def read(source: Source) -> Booked:
+    """Return what the journal has booked, every entry checked.
+
+    Raises
+    ------
+    BadUse
+        If there is no such journal.
+    Corrupt
+        If it is not what was written.
+    """
+    # Opening would create what is not there.
+    verify_file(source.dsn)
+    journal = Journal.open(source.dsn, source.account)
+    try:
+        return booked_of(journal.read())
+    finally:
+        journal.close()
+
+
+def text(found: StatedDay) -> str:
+    """Return a statement for people: its lines, what settles when, and the checks."""
+    parts = [to_text(found.statement)]
+    if found.settles:
+        parts.append("\nSettlement\n")
+        parts += [
+            f"{one.value_date}  {one.side:<5}{one.quantity_units:>14,f} {one.symbol:<8}at "
+            f"{one.price:f}  {one.execution_id}\n"
+            for one in found.settles
+        ]
+    parts.append("\nChecks\n")
+    parts += [f"{_verdict(check):<10}{check.name}\n" for check in found.checks]
+    parts += [f"note: {note}\n" for note in found.notes]
+    return "".join(parts)
+
+
+def _verdict(check: Checked) -> str:
+    if check.difference is None:
+        return "unknown"
+    return "ok" if check.holds else f"off by {check.difference:f}"

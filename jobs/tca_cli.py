@@ -1,0 +1,69 @@
+"""``aifx tca``: what the fills and orders of a run cost against the market."""
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+
+from domain.errors import BadUse
+from jobs.options import DEFAULT_DATA, ClickHouse, ConfigFile, Data, settings_with
+
+Run = Annotated[str, typer.Option("--run", help="Name of an archived run; default: the newest.")]
+By = Annotated[
+    str, typer.Option("--by", help="Comma-separated: symbol, session, venue, algorithm, hour, ...")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Write it to standard output as JSON.")]
+FitTo = Annotated[
+    Path | None, typer.Option("--fit", help="Write parameters of the paper venue to this file.")
+]
+Html = Annotated[Path | None, typer.Option("--html", help="Write a page with plots here.")]
+
+
+def tca(
+    run: Run = "",
+    by: By = "symbol",
+    as_json: AsJson = False,
+    fit_to: FitTo = None,
+    html: Html = None,
+    clickhouse: ClickHouse = "",
+    data: Data = DEFAULT_DATA,
+    config_file: ConfigFile = None,
+) -> None:
+    """Show what the fills and orders of a run cost, by pair, session, venue, size or hour."""
+    from clickhouse import quality
+    from jobs import tca as costing
+    from jobs.archive_access import archive, plan_of
+    from trading.tca.report import report
+
+    keys = costing.keys_in(by)
+    settings = settings_with(config_file, clickhouse=clickhouse)
+    name = run or plan_of(data, "").run
+    with archive(settings, data) as client:
+        fills, orders = quality.fills(client, name), quality.orders(client, name)
+        events = quality.events(client, name)
+    if not fills and not orders:
+        msg = (
+            f"run {name} has no measured fill or order: it has not traded, or was run with "
+            "execution.quality = false"
+        )
+        raise BadUse(msg)
+    busted = {event.execution_id for event in events if event.code == "busted"}
+    fills = [fill for fill in fills if fill.execution_id not in busted]
+    costs = costing.Costs(name, keys, report(fills, orders, keys), events)
+    if as_json:
+        print(msgspec.json.format(msgspec.json.encode(costs)).decode())
+    else:
+        costing.show(costs)
+    if fit_to is not None:
+        line = costing.fit_words(costing.write_fit(fit_to, fills, orders), fit_to)
+        Console(stderr=as_json).print(line, markup=False, highlight=False, soft_wrap=True)
+    if html is not None:
+        from jobs.tca_page import render
+
+        try:
+            html.write_text(render(costs.run, keys, costs.groups, fills), encoding="utf-8")
+        except OSError as error:
+            msg = f"--html {html} cannot be written: {error.strerror}"
+            raise BadUse(msg) from error

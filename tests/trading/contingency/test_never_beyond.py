@@ -1,0 +1,70 @@
+"""Whatever is late, lost or crossed: no more is given back than was entered."""
+
+from decimal import Decimal
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from domain.orders import OrderTerms
+from tests.trading.algos.floor import ABLE, SECOND_NS, Floor
+from tests.trading.contingency.grouped import MARKET, Desk, bracket, request
+from trading.contingency.requests import Bracket
+
+D = Decimal
+LIMIT = OrderTerms(D(1000), "limit", "GTC", D("1.10020"))
+
+BRACKETS = (
+    bracket(target_price=D("1.10040"), stop_price=D("1.09960")),
+    bracket(entry=LIMIT, target_price=D("1.10060"), stop_price=D("1.09980")),
+    bracket(target_price=D("1.10050"), stop_price=None, trailing_distance=D("0.00030")),
+    bracket(
+        side="sell",
+        entry=replace(MARKET, time_in_force="IOC"),
+        target_price=D("1.09960"),
+        stop_price=D("1.10050"),
+    ),
+)
+
+
+@pytest.mark.parametrize("guarded", [False, True])
+@given(
+    wanted=st.sampled_from(BRACKETS),
+    seed=st.integers(0, 2**32),
+    most_delay_s=st.sampled_from([0, 3, 12]),
+    liquidity=st.sampled_from([None, 70, 150, 400]),
+)
+@settings(max_examples=100, deadline=None)
+def test_exits_never_turn_a_position_around(
+    guarded: bool, wanted: Bracket, seed: int, most_delay_s: int, liquidity: int | None
+) -> None:
+    """At the venue itself, at every moment; only if asked for is its reduce-only relied on."""
+    draw = np.random.default_rng(seed)
+    most_ns = most_delay_s * SECOND_NS
+    types = {kind: tifs for kind, tifs in ABLE.times_in_force.items() if kind != "trailing_stop"}
+    able = replace(ABLE, reduce_only=guarded, times_in_force=types)
+    floor = Floor(
+        lambda: int(draw.integers(0, most_ns + 1)),
+        None if liquidity is None else D(liquidity),
+        able,
+    )
+    floor.lose = lambda _: draw.random() < 0.1
+    floor.reject = lambda terms: terms != wanted.entry and draw.random() < 0.1
+    asked = request(replace(wanted, both_at_venue=guarded))
+    desk = Desk(asked, floor, late_fill_ns=2 * most_ns)
+    sign = 1 if wanted.side == "buy" else -1
+    points = 110_000
+    for turn in range(200):
+        points += int(draw.integers(-8, 9))
+        desk.at(turn, str(D(points) / 100_000))
+        assert sign * floor.position >= 0
+    desk.cancel("close")
+    floor.liquidity = None
+    floor.reject = floor.lose = lambda _: False
+    for turn in range(200, 320):
+        desk.at(turn)
+        assert sign * floor.position >= 0
+    assert floor.position == 0
+    assert desk.view.entered_units == desk.view.exited_units

@@ -1,0 +1,298 @@
+"""Groups at work: events of their members in, orders to submit, cancel and amend out.
+
+The caller carries out what it is given before it calls again, and journals requests
+(`GroupRequest`, `GroupCancel`) before it hands them in. All else follows from the journal: requests
+and the orders as built, in its order, then the book's states (`Groups.rebuilt`); only the best
+price that an emulated trailing stop has seen is in the dump alone, and its stop stands where it was
+last put.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Self
+
+import msgspec
+from msgspec.structs import replace
+
+from domain.errors import BadUse
+from domain.orders import Order
+from trading.algos.actions import AmendOrder, Cancel, CancelOrder, Replace, SubmitOrder
+from trading.algos.market import MarketView
+from trading.algos.placed import Placed, followed, placed
+from trading.contingency.bracket import BracketPlan, with_best_price
+from trading.contingency.group_state import (
+    Close,
+    Finish,
+    GroupState,
+    GroupView,
+    Member,
+    PlaceMember,
+    Roles,
+    Step,
+    Warn,
+    view_of,
+)
+from trading.contingency.linked import oco_steps, oto_steps
+from trading.contingency.members import member_name, order_of, tries
+from trading.contingency.requests import (
+    ROLE_NUMBERS,
+    Bracket,
+    GroupCancel,
+    GroupRequest,
+    Oco,
+    Role,
+)
+from trading.contingency.snapshots import dump, load
+from trading.orders.held import HOLD_NS
+from trading.orders.state import EXTERNAL, OrderState
+
+
+class GroupAlert(msgspec.Struct, frozen=True, tag=True):
+    """Tell a person.
+
+    Attributes
+    ----------
+    code
+        ``unprotected``, ``stop_passed``, ``protection_in_doubt``, ``cannot_close``, ``no_target``,
+        ``too_small``, ``both_filled``, ``not_triggered``; each once a group.
+    """
+
+    group_id: str
+    code: str
+    text: str
+    ts_ns: int
+
+
+Output = SubmitOrder | CancelOrder | AmendOrder | GroupAlert
+Request = GroupRequest | GroupCancel
+Market = Callable[[str], MarketView]
+
+
+class Groups:
+    """The groups of one account. Not for several threads at once.
+
+    Parameters
+    ----------
+    late_fill_ns
+        How long after the end of an order a fill of it may still be reported (>= 0); until then
+        another order for what it left would risk both. 0 suits a venue that reports in one order.
+    """
+
+    def __init__(self, late_fill_ns: int = HOLD_NS) -> None:
+        self._late_fill_ns = late_fill_ns
+        self._states: dict[str, GroupState] = {}
+        self._group_of: dict[str, str] = {}
+
+    def apply(self, request: Request) -> None:
+        """Take in a request; the same one again changes nothing.
+
+        Raises
+        ------
+        BadUse
+            If a group is to be canceled that is not known.
+        """
+        if isinstance(request, GroupRequest):
+            self._states.setdefault(request.group_id, GroupState(request))
+            return
+        state = replace(self.state(request.group_id), enters=False)
+        if request.scope == "all" and not state.stop:
+            state = replace(state, stop=request.reason)
+        elif request.scope == "close" and not state.closing:
+            state = replace(state, closing=request.reason)
+        self._states[request.group_id] = state
+
+    def on_order(self, state: OrderState) -> None:
+        """Take in what the book knows of an order after a change; one of nobody's is left out."""
+        order = state.order
+        name = self._group_of.get(order.client_order_id)
+        if name is None and order.strategy == EXTERNAL:
+            name = self._adopt(order)
+        if name is not None:
+            self._update(name, order.client_order_id, lambda known: followed(known, state))
+
+    def on_clock(self, now_ns: int, market: Market) -> list[Output]:
+        """Return what is to be submitted, canceled, amended and told now.
+
+        Parameters
+        ----------
+        now_ns
+            Receive time of the log.
+        market
+            Gives the market of a symbol.
+        """
+        outputs: list[Output] = []
+        for name, state in self._states.items():
+            if state.ended_ns is None:
+                outputs += self._work(name, now_ns, market(state.request.symbol))
+        return outputs
+
+    def forget(self, ended_before_ns: int) -> None:
+        """Leave out the groups that came to their end before a moment: nothing can come of them.
+
+        A day later is soon enough: a late fill of a forgotten member is in the position, and in no
+        group.
+        """
+        old = {n for n, s in self._states.items() if _ended_before(s, ended_before_ns)}
+        self._states = {n: s for n, s in self._states.items() if n not in old}
+        self._group_of = {c: n for c, n in self._group_of.items() if n not in old}
+
+    def state(self, group_id: str) -> GroupState:
+        """Return all that is known of a group.
+
+        Raises
+        ------
+        BadUse
+            If it is not known.
+        """
+        if group_id not in self._states:
+            msg = f"no group {group_id}: it was never requested in this account"
+            raise BadUse(msg)
+        return self._states[group_id]
+
+    def view(self, group_id: str) -> GroupView:
+        """Return a group as it stands; see `state` for what it raises."""
+        return view_of(self.state(group_id))
+
+    # Out and in.
+
+    def dump(self) -> dict[str, Any]:
+        """Write all groups as a plain, versioned mapping."""
+        return dump(self._late_fill_ns, self._states.values())
+
+    @classmethod
+    def load(cls, plain: Mapping[str, Any]) -> Self:
+        """Read what `dump` wrote.
+
+        Raises
+        ------
+        Corrupt
+            If it is of another version, or not whole.
+        """
+        kept = load(plain)
+        groups = cls(kept.late_fill_ns)
+        for state in kept.groups:
+            name = state.request.group_id
+            groups._states[name] = state
+            groups._group_of |= {m.placed.client_order_id: name for m in state.members}
+        return groups
+
+    @classmethod
+    def rebuilt(
+        cls,
+        facts: Iterable[Request | Order],
+        states: Iterable[OrderState],
+        late_fill_ns: int = HOLD_NS,
+    ) -> Self:
+        """Return the groups that a journal leads to.
+
+        Parameters
+        ----------
+        facts
+            Requests, and orders as they were built, in the journal's order.
+        states
+            All orders of the book that the same journal leads to.
+        """
+        groups = cls(late_fill_ns)
+        for fact in facts:
+            if isinstance(fact, Order):
+                groups._built(fact)
+            else:
+                groups.apply(fact)
+        for state in states:
+            groups.on_order(state)
+        return groups
+
+    # One group.
+
+    def _work(self, name: str, now_ns: int, market: MarketView) -> list[Output]:
+        state, outputs = self._states[name], list[Output]()
+        if isinstance(state.request.orders, Bracket):
+            state = self._states[name] = with_best_price(state, state.request.orders, market)
+        roles = Roles(state, now_ns, self._late_fill_ns)
+        every: tuple[Role, ...] = tuple(ROLE_NUMBERS)
+        if state.stop:
+            for step in roles.cancels(*every):
+                outputs += self._carry_out(name, step, now_ns)
+            if not roles.counted(*every):
+                self._states[name] = replace(self._states[name], ended_ns=now_ns)
+            return outputs
+        for step in _steps(state, roles, market):
+            outputs += self._carry_out(name, step, now_ns)
+        return outputs
+
+    def _carry_out(self, name: str, step: Step, now_ns: int) -> list[Output]:
+        state = self._states[name]
+        match step:
+            case PlaceMember():
+                return [self._place(name, step, now_ns)]
+            case Cancel(order_id):
+                self._update(name, order_id, lambda known: replace(known, cancel_asked_ns=now_ns))
+                return [CancelOrder(order_id)]
+            case Replace(order_id, terms):
+                self._update(name, order_id, lambda known: replace(known, amend_asked_ns=now_ns))
+                return [AmendOrder(order_id, terms)]
+            case Warn(code, text):
+                if code in state.warned:
+                    return []
+                self._states[name] = replace(state, warned=(*state.warned, code))
+                return [GroupAlert(name, code, text, now_ns)]
+            case Close(why):
+                self._states[name] = replace(state, closing=why)
+            case Finish(reason):
+                self._states[name] = replace(state, stop=reason)
+        return []
+
+    def _place(self, name: str, step: PlaceMember, now_ns: int) -> SubmitOrder:
+        state = self._states[name]
+        number = tries(state, step.role)
+        order = order_of(state, step, number, now_ns)
+        self._remember(name, step.role, placed(order, number))
+        return SubmitOrder(order)
+
+    def _remember(self, name: str, role: Role, order: Placed) -> None:
+        state = self._states[name]
+        self._states[name] = replace(state, members=(*state.members, Member(role, order)))
+        self._group_of[order.client_order_id] = name
+
+    def _update(self, name: str, order_id: str, change: Callable[[Placed], Placed]) -> None:
+        state = self._states[name]
+        members = tuple(
+            Member(m.role, change(m.placed)) if m.placed.client_order_id == order_id else m
+            for m in state.members
+        )
+        is_open = any(m.placed.is_open for m in members)
+        ended_ns = None if is_open else state.ended_ns
+        self._states[name] = replace(state, members=members, ended_ns=ended_ns)
+
+    def _adopt(self, order: Order) -> str | None:
+        """Return the group of an order that the venue works under the name of a refused member."""
+        name = self._group_of.get(order.parent_id)
+        if name is None:
+            return None
+        members = self._states[name].members
+        role = next(m.role for m in members if m.placed.client_order_id == order.parent_id)
+        self._remember(name, role, placed(order, -1, adopted=True))
+        return name
+
+    def _built(self, order: Order) -> None:
+        state = self._states.get(order.group_id)
+        if state is None or order.client_order_id in self._group_of:
+            return
+        for role in ROLE_NUMBERS:
+            number = tries(state, role)
+            if member_name(state, role, number) == order.client_order_id:
+                self._remember(order.group_id, role, placed(order, number))
+                return
+
+
+def _steps(state: GroupState, roles: Roles, market: MarketView) -> Iterator[Step]:
+    orders = state.request.orders
+    enters = state.enters and not state.closing
+    if isinstance(orders, Bracket):
+        return BracketPlan(state, orders, roles, market).steps()
+    if isinstance(orders, Oco):
+        return oco_steps(orders, roles, market, enters=enters)
+    return oto_steps(orders, roles, market, enters=enters)
+
+
+def _ended_before(state: GroupState, ts_ns: int) -> bool:
+    return state.ended_ns is not None and state.ended_ns < ts_ns

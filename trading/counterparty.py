@@ -1,0 +1,60 @@
+"""The venue's side of an account: its door, its data, and its market if it plays the log's own."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from domain.order_events import OrderEvent
+from domain.ticks import TickArray
+from trading.desk.ports import Door
+from trading.orders.effects import Alert
+
+
+class Market(Protocol):
+    """A venue that fills on the records of the log; what happens there comes through its door."""
+
+    def resume(self, sequences: Mapping[str, int]) -> None:
+        """Begin again, each symbol behind an event: what was said since is said again."""
+        ...
+
+    def answers(self, client_order_id: str) -> list[OrderEvent]:
+        """Return, once, what was said at once of an order that an earlier life has sent."""
+        ...
+
+    def on_records(self, symbol: str, records: TickArray) -> None:
+        """Play the next records of a symbol."""
+        ...
+
+    def sequences(self) -> dict[str, int]:
+        """Return the place of the last event that was said of each symbol."""
+        ...
+
+    def is_behind(self) -> bool:
+        """Say whether something that was said before is still to be said again."""
+        ...
+
+    def checkpoint(self) -> None:
+        """Make durable all that a new life needs, the log from here on given."""
+        ...
+
+
+@dataclass(frozen=True)
+class Counterparty:
+    """What an account needs of its venue.
+
+    Attributes
+    ----------
+    door
+        Its gateway.
+    market
+        The venue itself where it plays the log's records; None for a real one.
+    tradeable
+        Whether it takes orders for a symbol now.
+    alert
+        Told of what a person should know, and when, nanoseconds UTC.
+    """
+
+    door: Door
+    market: Market | None
+    alert: Callable[[Alert, int], None]
+    tradeable: Callable[[str], bool] = lambda _: True

@@ -1,0 +1,76 @@
+"""How the desk's facts are written into the journal, and read back.
+
+One entry is one fact: an order as it was built, something that happened to one, an execution with
+the profit that it realised, a change of trading state. Keys are functions of the fact, so that a
+replay appends nothing twice.
+"""
+
+import msgspec
+
+from domain.control import ControlEvent
+from domain.errors import Corrupt
+from domain.ids import digest
+from domain.order_events import OrderEvent
+from domain.orders import Execution, Order
+from trading.journal.entries import Draft, Entry, EntryKind
+from trading.venues import AccountCharge
+
+ORDER, EXECUTION = "order", "execution"
+"""Kinds beside those of ``trading.journal``: an order as built, a fill with its profit."""
+
+Fact = Order | OrderEvent | Execution | ControlEvent | AccountCharge
+
+_TYPES: dict[str, type[Fact]] = {
+    ORDER: Order,
+    EXECUTION: Execution,
+    EntryKind.ORDER_EVENT: OrderEvent,
+    EntryKind.CONTROL: ControlEvent,
+    EntryKind.CHARGE: AccountCharge,
+}
+_encode = msgspec.json.Encoder().encode
+_DECODERS = {kind: msgspec.json.Decoder(type_) for kind, type_ in _TYPES.items()}
+
+
+def draft_of(fact: Fact) -> Draft:
+    """Return a fact as it goes into the journal."""
+    payload = _encode(fact)
+    match fact:
+        case Order():
+            return Draft(
+                ORDER,
+                f"order/{fact.client_order_id}",
+                fact.ts_event_ns,
+                fact.ts_recv_ns,
+                payload,
+            )
+        case OrderEvent():
+            # The same report twice is one entry; a report that differs in anything is another.
+            key = f"{fact.client_order_id}/{fact.kind}/{digest(payload.decode())}"
+            return Draft(EntryKind.ORDER_EVENT, key, fact.ts_event_ns, fact.ts_recv_ns, payload)
+        case Execution():
+            key = f"execution/{fact.execution_id}"
+            return Draft(EXECUTION, key, fact.ts_event_ns, fact.ts_recv_ns, payload)
+        case ControlEvent():
+            key = f"control/{fact.control_id}"
+            return Draft(EntryKind.CONTROL, key, fact.ts_event_ns, fact.ts_event_ns, payload)
+        case AccountCharge():
+            key = f"charge/{fact.venue}/{fact.charge_id}"
+            return Draft(EntryKind.CHARGE, key, fact.ts_event_ns, fact.ts_event_ns, payload)
+
+
+def fact_of(entry: Entry) -> Fact | None:
+    """Return the fact of an entry; None for a kind that is none of the desk's.
+
+    Raises
+    ------
+    Corrupt
+        If the entry is of the desk's and cannot be read.
+    """
+    decoder = _DECODERS.get(entry.kind)
+    if decoder is None:
+        return None
+    try:
+        return decoder.decode(entry.payload)
+    except msgspec.MsgspecError as error:
+        msg = f"entry {entry.seq} of the journal of {entry.account} cannot be read: {error}"
+        raise Corrupt(msg) from error

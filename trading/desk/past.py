@@ -1,0 +1,155 @@
+"""What the journal knows beyond the point from which a replay begins.
+
+A deterministic account begins again at its snapshot and plays the log from there: what it decided
+and heard before the crash is in the journal and at the venue, and is repeated from there. A live
+account begins at the end of its journal and has no such past.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from domain.control import ControlEvent
+from domain.order_events import EventKind, OrderEvent
+from domain.orders import Execution, Order
+from trading.desk.entries import Fact, fact_of
+from trading.desk.ports import Accounts, Out
+from trading.journal.journal import Journal
+from trading.orders.book import OrderBook
+from trading.orders.effects import Booked, Published
+from trading.risk.gate import RiskGate
+from trading.venues import AccountCharge
+
+Decided = tuple[Order, tuple[OrderEvent, ...]]
+"""An order as it was built, and what was decided about it: SUBMIT or RISK_DENY."""
+
+_DECISIONS = frozenset({EventKind.SUBMIT, EventKind.RISK_DENY})
+
+
+def _nothing(_: str) -> list[OrderEvent]:
+    return []
+
+
+class Past:
+    """Decisions of the life before.
+
+    Parameters
+    ----------
+    facts
+        What was journaled beyond the point of the snapshot, in order.
+    known_seq
+        Where the journal ended when this life began.
+    from_seq
+        Place from which the replay began.
+    answers
+        What the venue answered at once to an order's submit; taken by `answers`.
+    """
+
+    def __init__(
+        self,
+        facts: Iterable[Fact] = (),
+        known_seq: int = 0,
+        from_seq: int = 0,
+        answers: Callable[[str], list[OrderEvent]] = _nothing,
+    ) -> None:
+        self.known_seq = known_seq
+        self.answers = answers
+        self.from_seq = from_seq
+        self._orders: dict[str, Order] = {}
+        self._decisions: dict[str, list[OrderEvent]] = {}
+        for fact in facts:
+            if isinstance(fact, Order):
+                self._orders[fact.client_order_id] = fact
+            elif isinstance(fact, OrderEvent) and fact.kind in _DECISIONS:
+                self._decisions.setdefault(fact.client_order_id, []).append(fact)
+
+    def reached(self, book: OrderBook) -> bool:
+        """Say whether a book has taken in every decision of the life before."""
+        while self._decisions:
+            name = next(iter(self._decisions))
+            if name not in book:
+                return False
+            del self._decisions[name]
+        return True
+
+    def decision(self, client_order_id: str) -> Decided | None:
+        """Return what was decided about an order; None if it never came to a decision.
+
+        An order that was journaled without its SUBMIT was never sent: it is decided anew.
+        """
+        events = self._decisions.get(client_order_id)
+        order = self._orders.get(client_order_id)
+        return None if events is None or order is None else (order, tuple(events))
+
+
+class Resumed(NamedTuple):
+    """An account as its journal has it at one place.
+
+    Attributes
+    ----------
+    book
+        Folded up to the place.
+    before
+        Executions, charges and changes of the trading state up to the place.
+    beyond
+        All facts behind it.
+    last_sequence
+        Highest place in the venue's own order of events that the journal knows, beyond included.
+    """
+
+    book: OrderBook
+    before: list[Fact]
+    beyond: list[Fact]
+    last_sequence: int | None
+
+
+def resume(journal: Journal, account: str, until_seq: int | None) -> Resumed:
+    """Fold an account from its journal alone.
+
+    Parameters
+    ----------
+    until_seq
+        Place at which it is wanted; None for the end.
+    """
+    book = OrderBook(account)
+    before: list[Fact] = []
+    beyond: list[Fact] = []
+    last: int | None = None
+    for entry in journal.read():
+        fact = fact_of(entry)
+        if fact is None:
+            continue
+        sequence = fact.sequence if isinstance(fact, OrderEvent | AccountCharge) else None
+        if sequence is not None:
+            last = sequence if last is None else max(last, sequence)
+        if until_seq is not None and entry.seq > until_seq:
+            beyond.append(fact)
+        elif isinstance(fact, Order | OrderEvent):
+            book.apply(fact)
+        else:
+            before.append(fact)
+    return Resumed(book, before, beyond, last)
+
+
+def repeated(
+    facts: Iterable[Fact], book: OrderBook, gates: Iterable[RiskGate], accounts: Accounts
+) -> list[Out]:
+    """Take in what was journaled and perhaps not handed on; return it, word for word.
+
+    Nothing is journaled, sent or asked.
+    """
+    facts, gates = list(facts), list(gates)
+    executions = {fact.execution_id: fact for fact in facts if isinstance(fact, Execution)}
+    out: list[Out] = []
+    for fact in facts:
+        if isinstance(fact, ControlEvent):
+            for gate in gates:
+                gate.control(fact)
+            out.append(fact)
+        elif isinstance(fact, Order | OrderEvent):
+            for effect in book.apply(fact):
+                if isinstance(effect, Published):
+                    out.append(effect.order)
+                elif isinstance(effect, Booked):
+                    execution = executions[effect.execution_id]
+                    out += [execution, accounts.restore(execution)]
+    return out

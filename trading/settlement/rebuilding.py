@@ -1,0 +1,187 @@
+"""Daily statements rebuilt from an account's journal alone: what it did, and what was charged.
+
+The journal says what every fill realised, at the rate of its moment, and what every fill and the
+venue charged; what is held at the end of a day is valued at quotes that are given.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, timedelta
+from decimal import Decimal
+from functools import cache
+from typing import NamedTuple
+
+from domain.errors import BadUse
+from domain.fx_calendar import roll_ns, trade_date
+from domain.instruments import Instrument
+from domain.orders import Execution
+from trading.conversion import Quotes
+from trading.desk.entries import fact_of
+from trading.journal.entries import Entry
+from trading.positions import NetPosition, net, signed, unrealised
+from trading.settlement.items import Item, charge_item
+from trading.settlement.statements import Funding, Statement, add, state_day
+from trading.settlement.value_dates import NO_HOLIDAYS, HolidayCalendar, is_trade_date, value_date
+from trading.venues import AccountCharge
+
+_ZERO = Decimal(0)
+_DAY = timedelta(days=1)
+
+
+class Booked(NamedTuple):
+    """What an account's journal has booked, in its order."""
+
+    executions: list[Execution]
+    charges: list[AccountCharge]
+
+    def days(self) -> list[date]:
+        """Return the trade dates on which something was booked, ascending."""
+        moments = [execution.ts_event_ns for execution in self.executions]
+        moments += [charge.ts_event_ns for charge in self.charges]
+        return sorted({trade_date(ts_ns) for ts_ns in moments})
+
+
+class Settlement(NamedTuple):
+    """A fill and the day on which it settles."""
+
+    execution: Execution
+    value_date: date
+
+
+def booked_of(entries: Iterable[Entry]) -> Booked:
+    """Return what the entries of a journal have booked.
+
+    Raises
+    ------
+    Corrupt
+        If an entry cannot be read.
+    """
+    facts = [fact_of(entry) for entry in entries]
+    return Booked(
+        [fact for fact in facts if isinstance(fact, Execution)],
+        [fact for fact in facts if isinstance(fact, AccountCharge)],
+    )
+
+
+def previous_trade_date(day: date) -> date:
+    """Return the last trade date before a day."""
+    day -= _DAY
+    while not is_trade_date(day):
+        day -= _DAY
+    return day
+
+
+class Books:
+    """The statements of one account.
+
+    Parameters
+    ----------
+    account, currency
+        Its name, and the ISO 4217 code in which it is kept.
+    start_balance
+        Its balance before the first entry.
+    booked
+        What its journal says.
+    instruments
+        Of at least the symbols in it.
+    quotes_of
+        Gives the last quotes before the roll that ends a trade date: a position without one is not
+        valued, and a charge in another currency is not converted.
+
+    Raises
+    ------
+    BadUse
+        If the journal has a fill of a symbol without an instrument.
+    """
+
+    def __init__(
+        self,
+        account: str,
+        currency: str,
+        start_balance: Decimal,
+        booked: Booked,
+        instruments: Mapping[str, Instrument],
+        quotes_of: Callable[[date], Quotes],
+    ) -> None:
+        strange = {one.symbol for one in booked.executions} - instruments.keys()
+        if strange:
+            msg = (
+                f"the journal of {account} has fills of {', '.join(sorted(strange))}: without an "
+                "instrument they cannot be stated"
+            )
+            raise BadUse(msg)
+        self._account = account
+        self._currency = currency
+        self._start_balance = start_balance
+        self._booked = booked
+        self._instruments = instruments
+        self._quotes_of = cache(quotes_of)
+
+    def statement(self, day: date) -> Statement:
+        """Return the statement of a trade date."""
+        items = self._items()
+        balance: Decimal | None = self._start_balance
+        for item in items:
+            if item.trade_date < day:
+                balance = add(balance, item.amount_account)
+        return state_day(
+            self._account,
+            self._currency,
+            day,
+            Funding(balance, self._unrealised(previous_trade_date(day))),
+            [item for item in items if item.trade_date == day],
+            self._unrealised(day),
+        )
+
+    def settlements(self, day: date, calendar: HolidayCalendar = NO_HOLIDAYS) -> list[Settlement]:
+        """Return the fills of a trade date with their value dates, in the journal's order."""
+        return [
+            Settlement(one, value_date(self._instruments[one.symbol], day, calendar))
+            for one in self._booked.executions
+            if trade_date(one.ts_event_ns) == day
+        ]
+
+    def positions(self, day: date) -> dict[str, NetPosition]:
+        """Return what is held at the end of a trade date by symbol; what is flat is left out."""
+        held: dict[str, NetPosition] = {}
+        end_ns = roll_ns(day)
+        for one in self._booked.executions:
+            if one.ts_event_ns < end_ns:
+                change = signed(one.side, one.quantity_units)
+                held[one.symbol], _ = net(held.get(one.symbol, NetPosition()), change, one.price)
+        return {symbol: held[symbol] for symbol in sorted(held) if held[symbol].units}
+
+    def _unrealised(self, day: date) -> Decimal | None:
+        total: Decimal | None = _ZERO
+        for symbol, position in self.positions(day).items():
+            instrument, quotes = self._instruments[symbol], self._quotes_of(day)
+            total = add(total, unrealised(position, instrument, self._currency, quotes))
+        return total
+
+    def _items(self) -> list[Item]:
+        items: list[Item] = []
+        for one in self._booked.executions:
+            items += self._execution_items(one)
+        for charge in self._booked.charges:
+            item = charge_item(charge, self._currency, {})
+            if item.amount_account is None:
+                quotes = self._quotes_of(item.trade_date)
+                item = charge_item(charge, self._currency, quotes)
+            items.append(item)
+        return items
+
+    def _execution_items(self, execution: Execution) -> list[Item]:
+        """Return what a fill realised and what it cost, as they were converted then."""
+        day, at_ns = trade_date(execution.ts_event_ns), execution.ts_event_ns
+        name, symbol = execution.execution_id, execution.symbol
+        items: list[Item] = []
+        if execution.pnl_quote:
+            quote = self._instruments[symbol].quote
+            amount, known = execution.pnl_quote, execution.pnl_account
+            items.append(Item("realised", name, symbol, day, at_ns, amount, quote, known))
+        if execution.commission:
+            currency = execution.commission_currency or self._currency
+            cost = execution.commission_account
+            known = None if cost is None else -cost
+            amount = -execution.commission
+            items.append(Item("commission", name, symbol, day, at_ns, amount, currency, known))
+        return items
