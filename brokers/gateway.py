@@ -71,8 +71,8 @@ class Gateway:
         Raises ``Halt`` where this process is not the one writer of the ledger any more.
     wall_ns
         Clock of receive times of the answers that arise here.
-    timeout_s
-        Longest wait for the answer to a question (> 0).
+    timeout_s, record_timeout_s
+        Longest wait for the answer to a question, and for the venue's whole record (> 0).
     inline
         Whether a question is answered before `query` returns: for a venue in this process.
     """
@@ -83,6 +83,7 @@ class Gateway:
         may_send: Callable[[], None],
         wall_ns: Callable[[], int],
         timeout_s: float = 5.0,
+        record_timeout_s: float = 60.0,
         *,
         inline: bool = False,
     ) -> None:
@@ -90,6 +91,7 @@ class Gateway:
         self._may_send = may_send
         self._wall_ns = wall_ns
         self._timeout_s = timeout_s
+        self._record_timeout_s = record_timeout_s
         self._lock = threading.RLock()
         self._killed: dict[str, str] = {}
         self._open: dict[str, Order] = {}
@@ -99,6 +101,8 @@ class Gateway:
         self._kills: dict[str, int] = {}
         self._ending: set[str] = set()
         self._inbox: SimpleQueue[Reported] = SimpleQueue()
+        # Questions that wait for their turn: by order, and under the empty name for the record.
+        self._asked: set[str] = set()
         self._asking: Executor | None = None
         if not inline:
             self._asking = ThreadPoolExecutor(max_workers=1, thread_name_prefix="venue-questions")
@@ -165,12 +169,15 @@ class Gateway:
                 raise
 
     def query(self, order: Order) -> None:
-        """Ask the venue about an order; the answer, if it has one, comes among the events."""
-        self._ask(self._query, order)
+        """Ask the venue about an order; the answer, if it has one, comes among the events.
+
+        While one question about it waits for its turn, another is not put.
+        """
+        self._ask(order.client_order_id, lambda: self._query(order))
 
     def snapshot(self, since: int | None) -> None:
         """Ask for the venue's whole record; it comes among the events once it is there."""
-        self._ask(self._snapshot, since)
+        self._ask("", lambda: self._snapshot(since))
 
     def has_reports(self) -> bool:
         """Say whether there is something to drain."""
@@ -258,11 +265,16 @@ class Gateway:
                 # Some venues cancel by their own name of the order alone.
                 self._open[name] = replace(known, venue_order_id=event.venue_order_id)
 
-    def _ask(self, question: Callable[..., None], about: object) -> None:
+    def _ask(self, about: str, question: Callable[[], None]) -> None:
+        def ask() -> None:
+            self._asked.discard(about)
+            question()
+
         if self._asking is None:
-            question(about)
-        else:
-            self._asking.submit(question, about)
+            question()
+        elif about not in self._asked:
+            self._asked.add(about)
+            self._asking.submit(ask)
 
     def _query(self, order: Order) -> None:
         """Put the answer among the events; a venue that cannot say will be asked again."""
@@ -280,6 +292,6 @@ class Gateway:
 
     def _snapshot(self, since: int | None) -> None:
         try:
-            self._inbox.put(self.venue.snapshot(since, self._timeout_s))
+            self._inbox.put(self.venue.snapshot(since, self._record_timeout_s))
         except Retry:
             return

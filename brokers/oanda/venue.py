@@ -146,9 +146,9 @@ class OandaVenue:
     def snapshot(self, since: int | None, timeout_s: float) -> VenueSnapshot:
         """Return v20's record of the account; see `trading.venues.Venue.snapshot`."""
         now_ns = self._wall_ns()
-        return self._ask(
-            lambda session: session.records.snapshot(since, timeout_s, now_ns), timeout_s
-        )
+        # The record may take many reads; a link that is cut must not hold up one of them for long.
+        read_s = min(timeout_s, self._config.reply_timeout_s)
+        return self._ask(lambda session: session.records.snapshot(since, read_s, now_ns), timeout_s)
 
     def _ask(self, question: Callable[[Session], Coroutine[Any, Any, _T]], timeout_s: float) -> _T:
         loop, session = self._loop, self._session

@@ -7,6 +7,7 @@ from sqlalchemy.engine import make_url
 
 from config.settings import settings_of
 from dataflows.paper_account import LEDGER_FILE, PAPER_FILE, PaperAccount
+from domain.errors import BadUse
 from trading.journal.errors import LeaseHeld
 from trading.journal.journal import Journal
 
@@ -43,12 +44,13 @@ def test_a_run_has_ledger_and_venue_in_its_folder(tmp_path: Path) -> None:
     assert writers(tmp_path / LEDGER_FILE) == ["lease", "lease"]
 
 
-def test_a_run_writes_the_ledger_that_it_was_given(tmp_path: Path) -> None:
-    """And has none in its folder."""
+def test_a_run_takes_no_ledger_but_its_own(tmp_path: Path) -> None:
+    """Two runs on one ledger would take each other's decisions for their past."""
     elsewhere, folder = tmp_path / "elsewhere.sqlite", tmp_path / "run"
     folder.mkdir()
-    opened(folder, f"sqlite:///{elsewhere}").close()
-    assert writers(elsewhere) == ["lease", "lease"]
+    with pytest.raises(BadUse, match="ledger_dsn is for accounts at a broker"):
+        opened(folder, f"sqlite:///{elsewhere}")
+    assert not elsewhere.exists()
     assert not (folder / LEDGER_FILE).exists()
 
 

@@ -66,6 +66,7 @@ class Care:
         self._sequence = sequence
         self._begin = begin
         self._has_begun = False
+        self._has_gap = False
         self._is_up = True
         self._broken_ns = 0
 
@@ -121,6 +122,7 @@ class Care:
         if not self._has_begun:
             self._begin(snapshot)
             self._has_begun = True
+        self._has_gap = False
         # What was sent after it was asked for it cannot have.
         self._doubts.was_read(min(now_ns, snapshot.ts_event_ns))
         whole = self._is_up and snapshot.ts_event_ns >= self._broken_ns
@@ -135,6 +137,7 @@ class Care:
         if event.link != "orders":
             return
         self._is_up = event.up
+        self._has_gap |= event.gap
         if not event.up or event.gap:
             self.ready = False
             self._broken_ns = event.ts_recv_ns
@@ -146,7 +149,11 @@ class Care:
     def _ask(self, now_ns: int) -> None:
         if self._asked_ns is None or now_ns - self._asked_ns >= RETRY_NS:
             self._asked_ns = now_ns
-            self._door.snapshot(self._sequence)
+            since, heard = self._sequence, self._desk.last_sequence
+            if heard is not None and not self._has_gap:
+                # What was heard need not be read: a long life would ask for all of its orders.
+                since = max(heard, since or 0)
+            self._door.snapshot(since)
 
     def _halt(self, why: str, now_ns: int) -> None:
         self._say(why)

@@ -15,7 +15,7 @@ from domain.order_events import EventKind, OrderEvent
 from domain.orders import Order, OrderTerms
 from trading.desk.acts import code_of, own_act, quarantine, restated
 from trading.desk.entries import draft_of
-from trading.desk.past import Past
+from trading.desk.past import Past, later_place
 from trading.desk.ports import Accounts, Door, Out
 from trading.journal.errors import KeyReused
 from trading.journal.journal import Journal
@@ -91,6 +91,8 @@ class Desk:
         """What the venue has said about the account and its links."""
         self.wanted_reconcile = False
         """The book asks for the venue's whole record."""
+        self.last_sequence: int | None = None
+        """Place in the venue's order of events up to which this life has heard all."""
         self._journal = journal
         self._door = door
         self._accounts = accounts
@@ -297,6 +299,7 @@ class Desk:
 
     def _append(self, fact: Order | OrderEvent | ControlEvent | AccountCharge) -> bool:
         """Journal a fact; False if it is in the journal, from this life or one before."""
+        self.last_sequence = later_place(self.last_sequence, fact)
         seq, newest_seq = self._journal.append(draft_of(fact)), self._newest_seq
         self._newest_seq = max(newest_seq, seq)
         return seq > newest_seq

@@ -22,6 +22,7 @@ from trading.venues import AccountCharge
 Decided = tuple[Order, tuple[OrderEvent, ...]]
 """An order as it was built, and what was decided about it: SUBMIT or RISK_DENY."""
 
+_ANSWERS = frozenset({EventKind.STATUS, EventKind.EXTERNAL})
 _DECISIONS = frozenset({EventKind.SUBMIT, EventKind.RISK_DENY})
 
 
@@ -93,13 +94,26 @@ class Resumed(NamedTuple):
     beyond
         All facts behind it.
     last_sequence
-        Highest place in the venue's own order of events that the journal knows, beyond included.
+        Place in the venue's own order of events up to which the journal knows them all, beyond
+        included.
     """
 
     book: OrderBook
     before: list[Fact]
     beyond: list[Fact]
     last_sequence: int | None
+
+
+def later_place(last: int | None, fact: Fact) -> int | None:
+    """Return the place in the venue's own order of events up to which all is known.
+
+    Events come in that order. The answer to a question does not: it may overtake some.
+    """
+    if not isinstance(fact, OrderEvent | AccountCharge) or fact.sequence is None:
+        return last
+    if isinstance(fact, OrderEvent) and fact.kind in _ANSWERS:
+        return last
+    return fact.sequence if last is None else max(last, fact.sequence)
 
 
 def resume(journal: Journal, account: str, until_seq: int | None) -> Resumed:
@@ -118,9 +132,7 @@ def resume(journal: Journal, account: str, until_seq: int | None) -> Resumed:
         fact = fact_of(entry)
         if fact is None:
             continue
-        sequence = fact.sequence if isinstance(fact, OrderEvent | AccountCharge) else None
-        if sequence is not None:
-            last = sequence if last is None else max(last, sequence)
+        last = later_place(last, fact)
         if until_seq is not None and entry.seq > until_seq:
             beyond.append(fact)
         elif isinstance(fact, Order | OrderEvent):

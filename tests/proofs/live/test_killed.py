@@ -41,7 +41,8 @@ def check(oanda: OandaServer, where: Where, digest: str, until: int) -> Ledger:
     for state in ledger.book.states():
         arrived = state.order.client_order_id in oanda.submits
         assert arrived == (state.status != "rejected"), state.order
-        assert arrived or state.order.reason == "not_found"
+        # Lives that follow each other quickly do not know of one another's requests in the second.
+        assert arrived or state.order.reason in ("not_found", "rate_limited")
     return ledger
 
 

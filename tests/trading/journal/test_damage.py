@@ -1,6 +1,5 @@
 """Files that are full, torn or garbled: nothing is half written, nothing wrong is believed."""
 
-import resource
 import shutil
 import sqlite3
 import subprocess
@@ -71,9 +70,11 @@ def test_a_full_store_takes_nothing_and_forgets_nothing(sqlite_dsn: str) -> None
 def test_a_disk_that_ends_in_the_middle_of_a_commit_tears_nothing(sqlite_dsn: str) -> None:
     """A process that may write no byte more halts; the next one finds whole commits."""
     script = """
+import resource
 import sys
 from tests.trading.journal.stores import draft, opened
 from trading.journal.errors import JournalUnavailable
+resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
 with opened(sys.argv[1]) as journal:
     journal.acquire("writer", 0, 10**12)
     for number in range(10_000):
@@ -85,14 +86,9 @@ with opened(sys.argv[1]) as journal:
             break
 """
     filled(sqlite_dsn, 0)
-    limit = 300_000
-
-    def small() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-
     done = subprocess.run(
         [sys.executable, "-c", script, sqlite_dsn],
-        preexec_fn=small, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[3],
+        capture_output=True, text=True, check=True, cwd=Path(__file__).parents[3],
     )  # fmt: skip
     batches, error = done.stdout.split()
     assert error in ("JournalUnavailable", "JournalFull")
