@@ -153,7 +153,8 @@ class Rig:
             except Retry:
                 return False
 
-        assert self.case.settle(is_done), f"no {what} in {self.heard}"
+        # One question may take 5 s by itself where a session has to come back first.
+        assert self.case.settle(is_done, 20.0), f"no {what} in {self.heard}"
 
     def is_known(self, order: Order) -> bool | None:
         """Say whether the venue has an order and has not refused it; None while it cannot say."""
