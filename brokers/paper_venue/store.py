@@ -55,23 +55,42 @@ class Store:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
+        self._commands: list[Command] = []
+        self._is_durable = True
 
     def close(self) -> None:
         """Close the file; what was answered is in it."""
         self._db.close()
 
     def log(self, command: Command) -> None:
-        """Add a command to the transaction that the next `commit` ends."""
-        self._db.execute(
-            "INSERT INTO commands (kind, client_order_id, payload) VALUES (?, ?, ?)",
-            (type(command).__name__, command.order.client_order_id, _text(command)),
-        )
+        """Add a command to what the next `commit` writes."""
+        self._commands.append(command)
 
     def commit(
-        self, events: Iterable[StoredEvent], orders: Iterable[WorkingOrder], account: AccountState
+        self,
+        events: Iterable[StoredEvent],
+        orders: Iterable[WorkingOrder],
+        account: AccountState,
+        *,
+        is_durable: bool = True,
     ) -> None:
-        """Write everything that belongs together, and wait until the disk has it."""
+        """Write everything that belongs together.
+
+        Parameters
+        ----------
+        is_durable
+            Whether to wait until the disk has it, and all that was written before. Otherwise it
+            outlives this process, but not a power cut before the next commit that waits.
+        """
+        if is_durable != self._is_durable:
+            self._db.execute(f"PRAGMA synchronous={'FULL' if is_durable else 'NORMAL'}")
+            self._is_durable = is_durable
+        commands, self._commands = self._commands, []
         with self._db:
+            self._db.executemany(
+                "INSERT INTO commands (kind, client_order_id, payload) VALUES (?, ?, ?)",
+                [(type(c).__name__, c.order.client_order_id, _text(c)) for c in commands],
+            )
             self._db.executemany(
                 "INSERT INTO events VALUES (?, ?, ?, ?)",
                 [(e.sequence, isinstance(e, AccountCharge), str(e.kind), _text(e)) for e in events],
@@ -121,7 +140,7 @@ class Store:
     def commands(self) -> list[Command]:
         """Return every command ever received, in order of arrival."""
         rows = self._db.execute("SELECT payload FROM commands ORDER BY id")
-        return [msgspec.json.decode(row[0], type=Command) for row in rows]
+        return [*(msgspec.json.decode(row[0], type=Command) for row in rows), *self._commands]
 
     def _orders(self, where: str, *values: Any) -> list[WorkingOrder]:
         rows = self._db.execute(f"SELECT payload FROM orders {where}", values)  # noqa: S608 - own
