@@ -20,6 +20,11 @@ from trading.venues import AccountCharge, Command
 
 SCHEMA_VERSION = 1
 
+_MOST_LOG_PAGES = 10_000
+_TIDY_COMMITS = 100
+"""After so many commits `Store.tidy` folds the write-ahead log into the file; after so many pages
+(40 MB), where nobody calls it, a commit does, and takes many times as long."""
+
 _SCHEMA = f"""
 BEGIN;
 CREATE TABLE commands (
@@ -57,6 +62,7 @@ class Store:
         self._db = db
         self._commands: list[Command] = []
         self._is_durable = True
+        self._commits = 0
 
     def close(self) -> None:
         """Close the file; what was answered is in it."""
@@ -97,6 +103,13 @@ class Store:
             )
             self._db.executemany(_SAVE_ORDER, [_row(order) for order in orders])
             self._db.execute(_SAVE_ACCOUNT, (_text(account),))
+        self._commits += 1
+
+    def tidy(self) -> None:
+        """Do the file's own work that is due; call it often, where no order waits for it."""
+        if self._commits >= _TIDY_COMMITS:
+            self._commits = 0
+            self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def account(self) -> AccountState | None:
         """Return the account as it was left, or None in a new file."""
@@ -159,6 +172,7 @@ def open_store(path: Path | None) -> Store:
     try:
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=FULL")
+        db.execute(f"PRAGMA wal_autocheckpoint={_MOST_LOG_PAGES}")
         verdict = db.execute("PRAGMA quick_check(1)").fetchone()[0]
         version = db.execute("PRAGMA user_version").fetchone()[0]
         tables = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]

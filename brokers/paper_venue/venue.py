@@ -181,7 +181,9 @@ class PaperVenue:
             self._moments.seen(int(records["ts_recv_ns"][0]))
             lane.add(records)
             lane.run(self._moments.before_ns())
-        return self._deliver()
+        events = self._deliver()
+        self._store.tidy()
+        return events
 
     def on_time(self, ts_recv_ns: int) -> list[StoredEvent]:
         """Say that all records received before a time were given; return what was emitted.

@@ -284,6 +284,7 @@ class Desk:
         """Send what waits to be sent, and make all durable that has happened."""
         self.dispatch()
         self._journal.commit()
+        self._journal.tidy()
 
     def take(self) -> list[Out]:
         """Return what has happened since the last call."""
