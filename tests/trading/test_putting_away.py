@@ -10,6 +10,7 @@ from domain.errors import Corrupt
 from domain.nanos import DAY_NS
 from domain.orders import Order
 from tests.trading.orders.making import ACCOUNT, SECOND_NS, event, fill, order
+from tests.trading.tape import Desk, Sides, account, read, with_signals
 from trading.desk.entries import draft_of
 from trading.desk.past import resume
 from trading.desk.putting_away import CLOSED, KEEP_NS, put_away, recall_from
@@ -239,3 +240,32 @@ def test_an_entry_of_another_form_is_refused(life: Life, payload: bytes) -> None
     seq = life.journal.append_durable(Draft(CLOSED, f"{CLOSED}/x", 1, 1, payload))
     with pytest.raises(Corrupt, match=f"entry {seq} of the journal"):
         resume(life.journal, ACCOUNT, None)
+
+
+def test_an_account_goes_on_from_a_snapshot_without_its_old_orders(tmp_path: Path) -> None:
+    """Seventy orders, three days, and some more: with snapshots on the way or without."""
+    config = account("EURUSD")
+    times = [
+        f"{day}T{5 * n // 60:02d}:{5 * n % 60:02d}" for day in ("05", "08") for n in range(1, 71)
+    ]
+    both: Sides = {("EURUSD", time): "sell" if n % 2 else "buy" for n, time in enumerate(times)}
+    tape = "".join(
+        f"{time}:{second} EURUSD 1.10000 1.10002\n"
+        for time in times
+        for second in ("00.000", "01.000")
+    )
+    events = with_signals(read(tape, config.symbols), both, config)
+    plain, resumed = Desk(config, tmp_path / "plain"), Desk(config, tmp_path / "resumed")
+    plain.feed(events, at_once=20)
+    most = len(events) * 2 // 3
+    for part in (events[:most], events[most:]):
+        resumed.feed(part, at_once=20)
+        snapshot = resumed.logic.snapshot()
+        resumed.stop()
+        resumed.start(snapshot)
+        assert len(list(resumed.logic.desk.book.states())) <= 70
+    assert len(resumed.logic.desk.book) == len(plain.logic.desk.book) >= 2 * 64
+    assert resumed.out == plain.out
+    assert resumed.books() == plain.books()
+    plain.stop()
+    resumed.stop()
