@@ -177,6 +177,8 @@ class VenueSnapshot(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         The newest event in this record; None where the venue has no order of events.
     complete
         False where a part could not be had: nothing may be concluded from what is missing.
+    position_mode
+        How the account keeps positions, as the venue says; None where it says nothing.
     """
 
     account: str
@@ -190,6 +192,7 @@ class VenueSnapshot(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     margin_used: Decimal | None = None
     last_sequence: int | None = None
     complete: bool = True
+    position_mode: PositionMode | None = None
 
 
 class AccountCharge(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -48,6 +48,7 @@ class Gate:
         self.limit = requests_per_s
         self._recent: deque[float] = deque()
         self.busiest = 0
+        self.requests = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer it here."""
@@ -67,6 +68,7 @@ class Gate:
         while self._recent and now_s - self._recent[0] >= 1.0:
             self._recent.popleft()
         self._recent.append(now_s)
+        self.requests += 1
         self.busiest = max(self.busiest, len(self._recent))
         if len(self._recent) > self.limit or self._faults.take("rate_limits"):
             return 429, "Rate limit exceeded"
