@@ -16,6 +16,7 @@ from brokers.fix.messages import FixMessage
 from brokers.fix.rejections import is_refused_logon
 from brokers.fix.schedule import session_start_ns
 from brokers.fix.tags import MsgType, Tag
+from brokers.fix.tls import LOOPBACK, Tunnel
 from domain.errors import AifxError, BadUse, Retry
 from domain.nanos import SECOND_NS
 from trading.venues import NotSent
@@ -76,6 +77,8 @@ class Link:
         self._ending = threading.Event()
         self._settled = threading.Event()
         self._failure: AifxError | None = None
+        self._tunnel: Tunnel | None = None
+        self._tls_failure = ""
         self._thread = threading.Thread(target=self._run, name="fix", daemon=True)
 
     def start(self) -> None:
@@ -100,7 +103,8 @@ class Link:
             if is_refused_logon(self._refusal):
                 raise BadUse(msg)
             raise Retry(msg)
-        msg = f"no FIX logon at {self._config.host}:{self._config.port} in time; is it in session?"
+        where = f"{self._config.host}:{self._config.port}"
+        msg = f"no FIX logon at {where} in time; {self._tls_failure or 'is it in session?'}"
         raise Retry(msg)
 
     def stop(self) -> None:
@@ -158,8 +162,24 @@ class Link:
         _log.error("FIX message not handled: %s", error, exc_info=error)
         self._inbox.on_gap("unreadable_report")
 
+    def _take_tls_failure(self, error: AifxError) -> None:
+        _log.error("%s", error)
+        self._tls_failure = str(error)
+        if isinstance(error, BadUse):
+            self._failure = error
+            self._settled.set()
+
     def _run(self) -> None:
+        config = self._config
         try:
+            if config.tls is not None:
+                self._tunnel = Tunnel(
+                    config.host,
+                    config.port,
+                    config.tls,
+                    config.logon_timeout_s,
+                    self._take_tls_failure,
+                )
             while not self._ending.wait(_STEP_S):
                 now_ns = self._wall_ns()
                 self._follow_schedule(now_ns)
@@ -170,6 +190,8 @@ class Link:
             self._settled.set()
         finally:
             self._end_session()
+            if self._tunnel is not None:
+                self._tunnel.close()
 
     def _step(self) -> None:
         if self._connection is None:
@@ -186,7 +208,10 @@ class Link:
         if self._looked_ns is not None and 0 <= now_ns - self._looked_ns < SECOND_NS:
             return
         self._looked_ns = now_ns
-        session = session_start_ns(self._config.session, now_ns)
+        config = self._config
+        session = session_start_ns(
+            config.session, now_ns, config.session_from, config.session_until
+        )
         if session != self._session or (session is not None and self._connection is None):
             self._end_session()
             if session is not None:
@@ -195,7 +220,9 @@ class Link:
 
     def _begin_session(self, start_ns: int) -> None:
         self._fresh = self._history.session_start_ns() != start_ns
-        self._connection = Connection(self._config, self, from_one=self._fresh)
+        config, tunnel = self._config, self._tunnel
+        address = (config.host, config.port) if tunnel is None else (LOOPBACK, tunnel.port)
+        self._connection = Connection(config, self, address, from_one=self._fresh)
         self._history.begin_session(start_ns)
 
     def _end_session(self) -> None:

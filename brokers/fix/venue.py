@@ -51,7 +51,7 @@ class FixVenue:
     def __init__(self, config: FixConfig, wall_ns: Callable[[], int]) -> None:
         self._config = config
         self._wall_ns = wall_ns
-        self._capabilities = capabilities(config.max_requests_per_s)
+        self._capabilities = capabilities(config.max_requests_per_s, config.order_types)
         self._history = History(config.store / "executions.db")
         self._sent = SentCommands()
         self._questions = Questions()
@@ -118,7 +118,7 @@ class FixVenue:
         """
         now_ns = self._wall_ns()
         listed = self._listed(command.order.symbol)
-        message = message_of(command, self._config.account, listed, now_ns)
+        message = message_of(command, self._config.account, listed, self._capabilities, now_ns)
         due_ns = now_ns + round(self._config.answer_timeout_s * SECOND_NS)
         name = self._sent.add(command, due_ns)
         try:
