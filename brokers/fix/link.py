@@ -163,7 +163,9 @@ class Link:
         self._inbox.on_gap("unreadable_report")
 
     def _take_tls_failure(self, error: AifxError) -> None:
-        _log.error("%s", error)
+        # The engine dials again and again; what is new is said once.
+        if str(error) != self._tls_failure:
+            _log.error("%s", error)
         self._tls_failure = str(error)
         if isinstance(error, BadUse):
             self._failure = error

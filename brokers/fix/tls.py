@@ -93,7 +93,9 @@ class Tunnel:
         self._connect_timeout_s = connect_timeout_s
         self._on_failure = on_failure
         self._loop = LoopThread("fix-tls")
-        self._carrying: set[asyncio.Task[None]] = set()
+        self._carried: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        self._is_taken = False
+        self._is_closing = False
         self._server = self._loop.call(asyncio.start_server(self._take, LOOPBACK, 0), _CLOSE_S)
         self.port: int = self._server.sockets[0].getsockname()[1]
 
@@ -103,28 +105,48 @@ class Tunnel:
         self._loop.stop()
 
     async def _close(self) -> None:
+        self._is_closing = True
         self._server.close()
-        for task in self._carrying:
+        carried = dict(self._carried)
+        for task in carried:
             task.cancel()
-        await asyncio.gather(*self._carrying, return_exceptions=True)
+        await asyncio.gather(*carried, return_exceptions=True)
+        for writer in carried.values():
+            writer.transport.abort()
+        # The loop takes one more turn to close them.
+        await asyncio.sleep(0)
 
-    async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
+    def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # A second one is not the engine: nobody else of this machine may speak in our name.
-        if task is None or self._carrying:
-            writer.close()
+        if self._is_taken or self._is_closing:
+            writer.transport.abort()
             return
-        self._carrying.add(task)
-        try:
-            await self._carry(reader, writer)
-        finally:
-            self._carrying.discard(task)
-            await _shut(writer)
+        self._is_taken = True
+        task = asyncio.get_running_loop().create_task(self._carry(reader, writer))
+        self._carried[task] = writer
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self._carried.pop(task).close()
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            far_reader, far_writer = await self._dial()
+        except AifxError as error:
+            self._is_taken = False
+            self._on_failure(error)
+            return
+        try:
+            await _either(_pump(reader, far_writer), _pump(far_reader, writer))
+        finally:
+            # The engine may dial anew at once, while what it said last is still on its way.
+            self._is_taken = False
+            await _shut(far_writer)
+
+    async def _dial(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         where = f"FIX counterparty at {self._host}:{self._port}"
         try:
-            far_reader, far_writer = await asyncio.wait_for(
+            return await asyncio.wait_for(
                 asyncio.open_connection(
                     self._host, self._port, ssl=self._context, server_hostname=self._name
                 ),
@@ -135,16 +157,10 @@ class Tunnel:
                 f"{where} is not who it should be: {error.verify_message}; check "
                 "broker.tls_ca_file and broker.tls_server_name"
             )
-            self._on_failure(BadUse(msg))
-            return
+            raise BadUse(msg) from error
         except (OSError, TimeoutError) as error:
             msg = f"{where} cannot be reached over TLS: {error or 'no answer in time'}"
-            self._on_failure(Retry(msg))
-            return
-        try:
-            await _either(_pump(reader, far_writer), _pump(far_reader, writer))
-        finally:
-            await _shut(far_writer)
+            raise Retry(msg) from error
 
 
 async def _either(*ways: Coroutine[None, None, None]) -> None:
@@ -168,9 +184,11 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 async def _shut(writer: asyncio.StreamWriter) -> None:
     writer.close()
-    # The other side may be gone, or owe us the end of its TLS.
-    with suppress(OSError, TimeoutError):
+    try:
         await asyncio.wait_for(writer.wait_closed(), _CLOSE_S / 2)
+    except (OSError, TimeoutError):
+        # The other side is gone, or owes us the end of its TLS.
+        writer.transport.abort()
 
 
 def _no_passphrase() -> str:
