@@ -56,6 +56,10 @@ def _of_kill(event: OrderEvent) -> bool:
     return event.request > first
 
 
+def _nothing() -> None:
+    """Whoever has answers gives them by itself."""
+
+
 Reported = VenueEvent | VenueSnapshot
 """What comes back: events, and the venue's whole record where it was asked for."""
 
@@ -75,6 +79,8 @@ class Gateway:
         Longest wait for the answer to a question, and for the venue's whole record (> 0).
     inline
         Whether a question is answered before `query` returns: for a venue in this process.
+    answer
+        Called before reports are given out: such a venue answers all that was sent at once.
     """
 
     def __init__(
@@ -86,10 +92,12 @@ class Gateway:
         record_timeout_s: float = 60.0,
         *,
         inline: bool = False,
+        answer: Callable[[], None] = _nothing,
     ) -> None:
         self.venue = venue
         self._may_send = may_send
         self._wall_ns = wall_ns
+        self._answer = answer
         self._timeout_s = timeout_s
         self._record_timeout_s = record_timeout_s
         self._lock = threading.RLock()
@@ -185,6 +193,7 @@ class Gateway:
 
     def drain(self) -> list[Reported]:
         """Return what the venue has reported since the last call, in its order."""
+        self._answer()
         events: list[Reported] = []
         while True:
             try:

@@ -70,9 +70,11 @@ class PaperAccount:
         self.journal = Journal.open(dsn, account_of(settings))
         self.writer = Writer(self.journal, wall_ns, settings.execution.lease_ms * MS_NS, holder)
         path = None if folder is None else folder / PAPER_FILE
-        self.venue = open_paper_venue(paper_config(settings), path)
+        self.venue = open_paper_venue(paper_config(settings), path, waits=True)
         self._market = PaperMarket(self.venue)
-        self.gateway = Gateway(self.venue, self.writer.check, self._now_ns, inline=True)
+        self.gateway = Gateway(
+            self.venue, self.writer.check, self._now_ns, inline=True, answer=self.venue.answer
+        )
         self._counterparty = Counterparty(self.gateway, self._market, alert)
         self.config = execution_config(settings, symbols, self.venue.instruments())
         self._wall_ns = wall_ns

@@ -6,7 +6,7 @@ a venue that plays the log's own records nothing depends on arrival or on batch 
 reports when it likes: what it says is in the journal, and a new life begins from there.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -180,27 +180,42 @@ class ExecutionLogic:
 
     def _run(self, lanes: Iterable[Lane]) -> list[Out]:
         """Move lanes as far as they go, and every lane that this sets free."""
-        for lane in lanes:
-            self._advance(lane)
+        self._move(tuple(lanes))
         while self._make_marks():
-            for lane in self._lanes.values():
-                self._advance(lane)
+            self._move(self._lanes.values())
         self.desk.commit()
         return self.desk.take()
 
+    def _move(self, lanes: Collection[Lane]) -> None:
+        """Let lanes decide what they wait for, send that behind one commit, and let them go on."""
+        for lane in lanes:
+            self._free(lane)
+        self._dispatch()
+        for lane in lanes:
+            self._advance(lane)
+        self._dispatch()
+
+    def _dispatch(self) -> None:
+        """Send what was admitted; what the door refuses cannot fill."""
+        if self.desk.dispatch():
+            self._note_working()
+
+    def _free(self, lane: Lane) -> bool:
+        """Decide on the signal that a lane waits for; False if it goes on waiting."""
+        if not lane.state.waiting:
+            return True
+        signal = lane.signal_due()
+        mark = None if signal is None else self._marks.get(signal.ts_event_ns)
+        if signal is None or mark is None:
+            return False
+        if signal.actionable:
+            self._decide(lane, signal, mark)
+        self._late.discard(signal.signal_id)
+        lane.decided(mark.quotes)
+        return True
+
     def _advance(self, lane: Lane) -> None:
-        state = lane.state
-        while True:
-            if state.waiting:
-                signal = lane.signal_due()
-                mark = None if signal is None else self._marks.get(signal.ts_event_ns)
-                if signal is None or mark is None:
-                    return
-                if signal.actionable:
-                    self._decide(lane, signal, mark)
-                self._late.discard(signal.signal_id)
-                lane.decided(mark.quotes)
-                continue
+        while self._free(lane):
             run = lane.take()
             if run is None:
                 return
@@ -214,6 +229,7 @@ class ExecutionLogic:
         """Show the venue the records of a run, and book what happens on them."""
         if self._market is None or not (lane.state.buy_units or lane.state.sell_units):
             return
+        self._dispatch()
         self._accounts.play(lane, run)
         self._market.on_records(lane.state.symbol, lane.records(run))
         self.desk.pump()
