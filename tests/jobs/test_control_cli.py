@@ -13,12 +13,12 @@ import pytest
 
 from brokers.kill_switch import KillSwitch
 from config import plan as plans
+from config.accounts import account_folder
 from config.settings import settings_of, without_secrets
-from dataflows.live_account import account_folder
 from domain.control import ControlKind, TradingState
 from jobs import cli, control_cli
 from jobs.control import ControlLine
-from jobs.control_folders import find_folder, folder_of_run
+from jobs.places import find_place, place_of
 from sources.control_folder import CONTROL_FOLDER, ControlFolder
 from tests.brokers.floor import ACCOUNT, START_NS, Engine, Floor, plan_of
 from trading.risk.control import Controls, ScopeState
@@ -140,20 +140,20 @@ def test_one_person_lowers_and_raises(
     run: Run, desk: Desk, command: str, state: TradingState
 ) -> None:
     """Of one strategy here; the account's state stays."""
-    code, out, _ = run(command, *ADA, "--strategy", "edge", "--role", "risk")
-    assert (code, out) == (0, f"lower to {state} of edge, by Ada: in force\n")
+    code, out, _ = run(command, *ADA, "--strategy", "edge-hold", "--role", "risk")
+    assert (code, out) == (0, f"lower to {state} of edge-hold, by Ada: in force\n")
     (event,) = desk.engine.journal
     assert (event.kind, event.to, event.strategy, event.by, event.role, event.reason) == (
         ControlKind.LOWER,
         state,
-        "edge",
+        "edge-hold",
         "Ada",
         "risk",
         "a test",
     )
     assert desk.engine.controls.state() == TradingState.ACTIVE
-    assert run("resume", *ADA, "--strategy", "edge")[0] == 0
-    assert desk.engine.controls.state("edge") == TradingState.ACTIVE
+    assert run("resume", *ADA, "--strategy", "edge-hold")[0] == 0
+    assert desk.engine.controls.state("edge-hold") == TradingState.ACTIVE
 
 
 def test_it_is_raised_by_a_step(run: Run, desk: Desk) -> None:
@@ -168,11 +168,11 @@ def test_a_kill_counts_once_the_door_is_shut(run: Run, tmp_path: Path) -> None:
     """The engine hangs; the switch has acted, and the states say so already."""
     folder = plan(tmp_path, "r1")
     with Desk(ControlFolder(folder / "control", ACCOUNT)).at_work(engine=False) as desk:
-        desk.floor.open(2)
-        code, out, _ = run("kill", *ADA, "--strategy", "s")
+        desk.floor.open(2, "edge-hold")
+        code, out, _ = run("kill", *ADA, "--strategy", "edge-hold")
         assert code == 0
         assert out == (
-            "kill to halted of s, by Ada: the door is shut, the journal follows; "
+            "kill to halted of edge-hold, by Ada: the door is shut, the journal follows; "
             "2 cancels handed to the venue\n"
         )
         shown = run("status")[1]
@@ -243,7 +243,7 @@ def test_a_run_at_a_broker_is_controlled_through_its_account(tmp_path: Path) -> 
     going_on = msgspec.structs.replace(
         plan_of(tmp_path / "runs" / "r1"), settings=without_secrets(settings)
     )
-    folder = folder_of_run(going_on)
+    folder = place_of(going_on).control()
     assert folder.path == account_folder(tmp_path, settings) / CONTROL_FOLDER
     assert folder.account == "001-1"
 
@@ -298,7 +298,7 @@ def test_states_that_cannot_be_read_are_told(run: Run, tmp_path: Path) -> None:
     folder.path.mkdir()
     (folder.path / "state.json").write_text("{")
     refused(run("status"), "state.json", "cannot be read")
-    fault = ControlLine(folder, lambda: START_NS).state()["fault"]
+    fault = ControlLine(find_place(tmp_path, "", ""), lambda: START_NS).state()["fault"]
     assert "cannot be read" in fault
 
 
@@ -313,7 +313,7 @@ def test_words_of_people_are_shown_as_they_are(run: Run, tmp_path: Path) -> None
 def test_the_page_reads_what_the_command_line_reads(tmp_path: Path) -> None:
     """States by journal, with kills that wait for it laid over; plain values, fit for JSON."""
     folder = ControlFolder(plan(tmp_path, "r1") / "control", ACCOUNT)
-    line = ControlLine(find_folder(tmp_path, "", ""), lambda: START_NS, patience_s=0.0)
+    line = ControlLine(find_place(tmp_path, "", ""), lambda: START_NS, patience_s=0.0)
     whole: dict[str, Any] = {
         "name": "",
         "state": "active",
@@ -324,13 +324,13 @@ def test_the_page_reads_what_the_command_line_reads(tmp_path: Path) -> None:
         "said": [],
     }
     assert line.state() == {"account": ACCOUNT, "fault": "", "scopes": [whole], "waiting": []}
-    found = line.kill("Ada", "fire", "edge")
+    found = line.kill("Ada", "fire", "edge-hold")
     assert found["outcome"] == "written"
     assert line.state()["scopes"] == [whole]
     (event,) = folder.new()
     folder.acted(event, "")
     killed = whole | {
-        "name": "edge",
+        "name": "edge-hold",
         "state": "halted",
         "killed": True,
         "by": "Ada",
