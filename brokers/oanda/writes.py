@@ -79,6 +79,7 @@ class Writes:
             if what == "submit" and self._known.may_exist(order.client_order_id):
                 self._refuse_second(order)
                 return
+            self._known.claim(order.venue_order_id, order.client_order_id)
             self._known.await_answer(order.client_order_id, what, request)
             try:
                 answer = await self._send(command, order, terms, request)
