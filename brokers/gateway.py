@@ -19,6 +19,7 @@ from domain.order_events import EventKind, OrderEvent
 from domain.orders import Order
 from domain.reasons import Reason
 from trading.orders.reconcile import as_status
+from trading.orders.state import OrderState
 from trading.venues import (
     Cancel,
     Command,
@@ -135,10 +136,17 @@ class Gateway:
         """Return why the kill switch is on for a strategy or the whole account, or None."""
         return self._killed.get("") or self._killed.get(strategy)
 
-    def adopt(self, orders: Iterable[Order]) -> None:
-        """Take over orders that were open before this process began: a kill cancels them too."""
+    def adopt(self, states: Iterable[OrderState]) -> None:
+        """Take over open orders as the book has them, which this process has not sent so.
+
+        A kill cancels them too, under the number by which the venue knows each.
+        """
         with self._lock:
-            self._open |= {order.client_order_id: order for order in orders}
+            for state in states:
+                name = state.order.client_order_id
+                # What the venue has told meanwhile is newer than the book.
+                self._open.setdefault(name, state.order)
+                self._known_as[name] = max(state.known_request, self._known_as.get(name, 0))
 
     def closed(self, client_order_id: str) -> None:
         """Note that an order has come to its end: there is nothing to cancel any more."""

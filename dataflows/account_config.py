@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from brokers.paper_venue.config import PaperVenueConfig
+from config.accounts import account_of
 from config.settings import Settings
 from config.trading_settings import RiskSettings
 from domain.errors import BadUse
@@ -95,11 +96,6 @@ def execution_config(
         grace_ns=settings.ingest.grace_ms * MS_NS,
         lateness_ns=settings.ingest.lateness_ms * MS_NS,
     )
-
-
-def account_of(settings: Settings) -> str:
-    """Return the name of the account: the broker's own, where there is one."""
-    return settings.broker.account_id or settings.execution.account
 
 
 def paper_config(settings: Settings) -> PaperVenueConfig:

@@ -12,15 +12,19 @@ from typing import Any
 
 from brokers.gateway import Gateway
 from brokers.kill_switch import KillSwitch
+from config.accounts import account_folder, account_of, ledger_dsn
 from config.settings import Settings
-from dataflows.account_config import account_of, execution_config
+from dataflows.account_config import execution_config
+from dataflows.adjusting import Adjusting
 from dataflows.venues import open_venue
 from domain.errors import BadUse, Retry
 from domain.nanos import MS_NS
+from sources.adjustment_folder import ADJUSTMENTS_FOLDER, AdjustmentFolder
 from sources.control_folder import CONTROL_FOLDER, ControlFolder
 from trading.counterparty import Counterparty
 from trading.desk.care import Care
 from trading.desk.ports import Out
+from trading.desk.stated import Stated
 from trading.desk.writer import Writer
 from trading.engine import ExecutionLogic
 from trading.journal.errors import LeaseHeld
@@ -29,7 +33,6 @@ from trading.orders.effects import Alert
 from trading.risk.heartbeats import Heartbeats, Watched
 from trading.venues import Venue, VenueSnapshot
 
-LEDGER_FILE = "ledger.sqlite"
 LOG, OPERATOR = "log", "operator"
 """Senders of heartbeats: the records of the log, and a person or their watch."""
 
@@ -41,11 +44,6 @@ _RECORD_TIMEOUT_S = 4.0
 
 _LOGON_HINT_S = 3.0
 """After so long a person is told that the logon still waits."""
-
-
-def account_folder(data_dir: Path, settings: Settings) -> Path:
-    """Return the folder of an account at a broker: it outlives every run."""
-    return data_dir / "accounts" / f"{settings.broker.kind}-{account_of(settings)}"
 
 
 class LiveAccount:
@@ -72,6 +70,9 @@ class LiveAccount:
         account = account_of(settings)
         requests = ControlFolder(folder / CONTROL_FOLDER, account)
         self.switch = KillSwitch(requests, self.gateway, self._watch(account), wall_ns, say)
+        adjustments = AdjustmentFolder(folder / ADJUSTMENTS_FOLDER, account)
+        self._adjusting = Adjusting(adjustments, say)
+        self._stated: Stated | None = None
         self._logic: ExecutionLogic | None = None
         self._care: Care | None = None
         self._cared_ns = 0
@@ -100,6 +101,7 @@ class LiveAccount:
         # may be of a weekend.
         counterparty = Counterparty(self.gateway, None, lambda alert, _: self._alert(alert))
         logic = ExecutionLogic(self.config, state, self.journal, counterparty)
+        stated = Stated(logic.desk, self.journal, self.gateway.venue.name)
         care = Care(
             logic.desk,
             self.gateway,
@@ -107,7 +109,7 @@ class LiveAccount:
             logic.controls,
             self._say,
             logic.last_sequence,
-            lambda snapshot: self._begin(logic, snapshot),
+            lambda snapshot, agrees: self._begin(logic, stated, snapshot, agrees=agrees),
         )
         logic.desk.believe = care.believe
         now_ns = self._wall_ns()
@@ -120,7 +122,7 @@ class LiveAccount:
         except Retry as error:
             why = f"its record cannot be had now: {error}"
         logic.desk.commit()
-        self._logic, self._care = logic, care
+        self._logic, self._care, self._stated = logic, care, stated
         if self._settings.execution.log_heartbeat_ms:
             # The first records come only now.
             self.switch.beat(LOG)
@@ -154,14 +156,15 @@ class LiveAccount:
         records
             Whether records of the log have come: its heartbeat.
         """
-        logic, care = self._logic, self._care
-        if logic is None or care is None:
+        logic, care, stated = self._logic, self._care, self._stated
+        if logic is None or care is None or stated is None:
             return []
         self._cared_ns = now_ns = self._wall_ns()
         self.writer.keep()
         if records and self._settings.execution.log_heartbeat_ms:
             self.switch.beat(LOG)
         self.switch.settle(logic.control, logic.controls)
+        self._adjusting.settle(lambda asked: stated.adjust(asked, care.compared, now_ns), now_ns)
         logic.charge(care.on_clock(now_ns))
         return logic.listen()
 
@@ -185,8 +188,10 @@ class LiveAccount:
         finally:
             hint.cancel()
 
-    def _begin(self, logic: ExecutionLogic, snapshot: VenueSnapshot) -> None:
-        """Take over what the venue's first whole record says of the account's money."""
+    def _begin(
+        self, logic: ExecutionLogic, stated: Stated, snapshot: VenueSnapshot, *, agrees: bool
+    ) -> None:
+        """Take over what a whole record of the venue says of the account's money."""
         if snapshot.currency and snapshot.currency != self.config.account_currency:
             msg = (
                 f"account {snapshot.account} is kept in {snapshot.currency}: set "
@@ -195,6 +200,8 @@ class LiveAccount:
             raise BadUse(msg)
         if snapshot.balance is not None:
             logic.rebase(snapshot.balance)
+        if agrees:
+            stated.open(snapshot)
 
     def _may_send(self) -> None:
         """Refuse to send unless this process writes the ledger, and the kill switch is watched."""
@@ -251,8 +258,7 @@ def open_live_account(
     """
     folder = account_folder(data_dir, settings)
     folder.mkdir(parents=True, exist_ok=True)
-    dsn = settings.execution.ledger_dsn.get_secret_value()
-    journal = Journal.open(dsn or f"sqlite:///{folder / LEDGER_FILE}", account_of(settings))
+    journal = Journal.open(ledger_dsn(settings, folder), account_of(settings))
     writer = Writer(journal, wall_ns, settings.execution.lease_ms * MS_NS, holder)
     _acquire(writer, settings.execution.lease_ms, say)
     account = LiveAccount(

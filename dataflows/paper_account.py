@@ -7,8 +7,9 @@ from typing import Any
 from brokers.gateway import Gateway
 from brokers.paper_venue.playing import PaperMarket
 from brokers.paper_venue.venue import open_paper_venue
+from config.accounts import LEDGER_FILE, account_of
 from config.settings import Settings
-from dataflows.account_config import account_of, execution_config, paper_config
+from dataflows.account_config import execution_config, paper_config
 from domain.control import ControlEvent
 from domain.errors import BadUse, Reject
 from domain.nanos import MS_NS
@@ -21,7 +22,6 @@ from trading.journal.journal import Journal
 from trading.orders.effects import Alert
 from trading.risk.control import control_event
 
-LEDGER_FILE = "ledger.sqlite"
 PAPER_FILE = "paper-venue.sqlite"
 
 _LOOK_NS = 20 * MS_NS

@@ -2,13 +2,17 @@
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
-from domain.control import ControlEvent, ControlKind, TradingState
+from domain.control import ControlKind, TradingState
 from domain.errors import BadUse, Corrupt
 from domain.nanos import iso
-from sources.control_folder import Answer, ControlFolder
+from jobs.places import Place
+from jobs.strategies import known_strategies
+from sources.control_folder import Answer
 from trading.risk.control import Controls, control_event
+
+A = TypeVar("A")
 
 PATIENCE_S = 2.0
 """How long an answer is waited for: an engine that is up gives it within a tenth of that."""
@@ -17,14 +21,14 @@ _LOOK_S = 0.02
 
 
 class ControlLine:
-    """Puts requests into one folder and waits for what becomes of them.
+    """Puts requests into the folder of one account and waits for what becomes of them.
 
     It is what ``api.control`` asks for, too.
 
     Parameters
     ----------
-    folder
-        Of the account.
+    place
+        The account.
     wall_ns
         Clock of the requests.
     patience_s
@@ -32,9 +36,10 @@ class ControlLine:
     """
 
     def __init__(
-        self, folder: ControlFolder, wall_ns: Callable[[], int], patience_s: float = PATIENCE_S
+        self, place: Place, wall_ns: Callable[[], int], patience_s: float = PATIENCE_S
     ) -> None:
-        self._folder = folder
+        self._place = place
+        self._folder = place.control()
         self._wall_ns = wall_ns
         self._patience_s = patience_s
 
@@ -55,8 +60,11 @@ class ControlLine:
         Raises
         ------
         BadUse
-            If it cannot be written.
+            If the account has no such strategy, or the request cannot be written.
         """
+        stranger = self._stranger(strategy)
+        if stranger:
+            raise BadUse(stranger)
         event = control_event(
             kind,
             to,
@@ -72,10 +80,13 @@ class ControlLine:
         except OSError as error:
             msg = f"the request cannot be written to {self._folder.path}: {error.strerror}"
             raise BadUse(msg) from error
-        return self._wait(event)
+        return wait_for(lambda: self._folder.answer(event), self._patience_s)
 
     def kill(self, by: str, reason: str, strategy: str) -> dict[str, Any]:
         """Kill; return the outcome and words for a person."""
+        stranger = self._stranger(strategy)
+        if stranger:
+            return {"outcome": "refused", "words": stranger}
         answer = self.ask(
             ControlKind.KILL, TradingState.HALTED, by=by, reason=reason, strategy=strategy
         )
@@ -110,13 +121,28 @@ class ControlLine:
         controls = self._folder.state()
         return controls is not None and controls.scope(strategy).killed
 
-    def _wait(self, event: ControlEvent) -> Answer | None:
-        until_s = time.monotonic() + self._patience_s
-        while True:
-            answer = self._folder.answer(event)
-            if answer is not None or time.monotonic() >= until_s:
-                return answer
-            time.sleep(_LOOK_S)
+    def _stranger(self, strategy: str) -> str:
+        """Say that an account has no such strategy; empty if it has, or nobody can know."""
+        if not strategy:
+            return ""
+        known = known_strategies(self._place)
+        if known is None or strategy in known:
+            return ""
+        names = ", ".join(sorted(known))
+        return (
+            f"account {self._place.account} has no strategy {strategy!r}, nothing is changed; it "
+            f"has {names}, and without a strategy all of them are meant"
+        )
+
+
+def wait_for(answer: Callable[[], A | None], patience_s: float) -> A | None:
+    """Look for an answer again and again; None if there is none in time."""
+    until_s = time.monotonic() + patience_s
+    while True:
+        found = answer()
+        if found is not None or time.monotonic() >= until_s:
+            return found
+        time.sleep(_LOOK_S)
 
 
 UNANSWERED = "written, and nobody has answered yet: it holds from the next start of the run"

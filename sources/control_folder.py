@@ -24,6 +24,7 @@ import msgspec
 from domain.control import ControlEvent
 from domain.errors import BadUse, Corrupt, Drop
 from sources.control_request import read, request_of
+from sources.durable import write_whole
 from trading.risk.control import Controls
 
 CONTROL_FOLDER = "control"
@@ -257,19 +258,7 @@ class ControlFolder:
         return self.path / folder / f"{event.control_id}.json"
 
     def _write(self, path: Path, data: bytes) -> None:
-        """Write a file that is there whole or not at all, and stays there."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.name}.{os.getpid()}")
-        with part.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-        handle = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        write_whole(path, data)
 
 
 def _shown(name: str) -> str:

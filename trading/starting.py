@@ -117,7 +117,7 @@ def begin(
         )
         _restore(lanes, marks, accounts, resumed)
         desk.out += repeated(resumed.beyond, resumed.book, gates.values(), accounts)
-    counterparty.door.adopt(open_.order for open_ in resumed.book.open_states())
+    counterparty.door.adopt(resumed.book.open_states())
     return Begun(lanes, marks, gates, accounts, desk, shown, past, resumed.last_sequence)
 
 

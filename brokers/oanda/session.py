@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine
 
 import numpy as np
 
+from brokers.clock_check import ClockCheck
 from brokers.oanda.config import OandaConfig
 from brokers.oanda.documents import instrument_of, trade_of
 from brokers.oanda.fills import VENUE
@@ -19,7 +20,7 @@ from brokers.oanda.records import Records
 from brokers.oanda.rest import Refusal, RestClient
 from brokers.oanda.streams import WatchedStream
 from brokers.oanda.transactions import Translator
-from brokers.oanda.wire import UNREADABLE, Json, integer_of
+from brokers.oanda.wire import UNREADABLE, Json, integer_of, time_ns
 from brokers.oanda.writes import Writes
 from domain.errors import BadUse, Retry
 from trading.venues import Emit, LinkEvent, VenueInstrument
@@ -60,6 +61,7 @@ class Session:
         self._known = KnownOrders()
         self._rest = RestClient(config, self._note_newest)
         self.records = Records(self._rest, config, self._known)
+        self._clock = ClockCheck("OANDA", _log.warning)
         self.writes = Writes(
             self._rest,
             config.root,
@@ -67,6 +69,7 @@ class Session:
             take_answer=self._take_answer,
             emit=emit,
             wall_ns=wall_ns,
+            clock=self._clock,
         )
         self.instruments: dict[str, VenueInstrument] = {}
         # Both are made anew at the logon, which knows the currency and the newest transaction.
@@ -206,6 +209,7 @@ class Session:
             self._intake.offer(document)
             self._note_newest(integer_of(document, "id"))
         self._close_gap()
+        self._clock.heard(time_ns(document), self._wall_ns())
 
     async def _take_answer(self, answer: Json) -> None:
         """Take in the transactions that an answer to a write holds, and what is missing before."""

@@ -7,17 +7,18 @@ may have arrived is in doubt until the broker's own record says more.
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import msgspec
 
+from brokers.clock_check import ClockCheck
 from brokers.oanda.commands import order_body, specifier
 from brokers.oanda.fills import VENUE
 from brokers.oanda.known import KnownOrders, Request, Sent
 from brokers.oanda.rest import Refusal, RestClient, Uncertain
-from brokers.oanda.wire import Json
+from brokers.oanda.wire import Json, time_ns
 from brokers.reactions import Reaction
-from domain.errors import Halt
+from domain.errors import Drop, Halt
 from domain.ids import wire_id
 from domain.order_events import EventKind, OrderEvent
 from domain.orders import Order, OrderTerms, terms_of
@@ -48,6 +49,8 @@ class Writes:
         Takes the transactions of an answer in; events come of it.
     emit, wall_ns
         For events that no transaction makes.
+    clock
+        Compares the broker's clock with ours.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class Writes:
         take_answer: Callable[[Json], Awaitable[None]],
         emit: Emit,
         wall_ns: Callable[[], int],
+        clock: ClockCheck,
     ) -> None:
         self._rest = rest
         self._orders = f"{root}/orders"
@@ -66,6 +70,7 @@ class Writes:
         self._take_answer = take_answer
         self._emit = emit
         self._wall_ns = wall_ns
+        self._clock = clock
         self._turns: dict[str, tuple[asyncio.Lock, list[None]]] = {}
 
     async def carry_out(self, command: Command, terms: OrderTerms) -> None:
@@ -79,9 +84,12 @@ class Writes:
             if what == "submit" and self._known.may_exist(order.client_order_id):
                 self._refuse_second(order)
                 return
+            self._known.claim(order.venue_order_id, order.client_order_id)
             self._known.await_answer(order.client_order_id, what, request)
             try:
+                sent_ns = self._wall_ns()
                 answer = await self._send(command, order, terms, request)
+                self._compare_clocks(answer, sent_ns)
                 await self._take_answer(answer)
             except asyncio.CancelledError:
                 self._doubt(command, "the venue was stopped")
@@ -97,6 +105,14 @@ class Writes:
                 self._doubt(command, str(error))
             else:
                 self._doubt(command, "the answer holds no transaction of this request")
+
+    def _compare_clocks(self, answer: Json, sent_ns: int) -> None:
+        received_ns = self._wall_ns()
+        for value in answer.values():
+            if isinstance(value, dict) and "time" in value:
+                # What is no time is told where the transaction is taken in.
+                with suppress(Drop):
+                    self._clock.answered(sent_ns, time_ns(value), received_ns)
 
     def refuse(self, command: Command, reason: Reason, message: str) -> None:
         """Answer a command that cannot be sent."""

@@ -15,6 +15,7 @@ from domain.order_events import EventKind, OrderEvent
 from domain.orders import Order, terms_of
 from domain.reasons import Reason
 from tests.brokers.floor import START_NS, Floor, Hammer, SilentVenue, eventually, limit_order
+from trading.orders.state import OrderState
 from trading.venues import (
     Cancel,
     Command,
@@ -136,8 +137,19 @@ def test_what_has_ended_is_not_canceled(floor: Floor, last: OrderEvent) -> None:
 
 def test_adopted_orders_are_canceled(floor: Floor) -> None:
     """They were open before this process began."""
-    floor.gateway.adopt([limit_order("old")])
+    floor.gateway.adopt([OrderState(limit_order("old"))])
     assert floor.gateway.kill("fire").canceled == ("old",)
+
+
+def test_adopted_orders_are_canceled_under_their_newest_name(floor: Floor) -> None:
+    """Replaced in an earlier life, in this one, or in both: the book may be behind the venue."""
+    floor.open(1)
+    floor.gateway.adopt([OrderState(limit_order("old"), known_request=3)])
+    floor.gateway._take(event(EventKind.REPLACED, "s-0", request=5))
+    floor.gateway.adopt([OrderState(limit_order("s-0"), known_request=4)])
+    floor.gateway.kill("fire")
+    cancels = [c for _, c in floor.venue.came if isinstance(c, Cancel)]
+    assert {c.order.client_order_id: c.previous for c in cancels} == {"old": 3, "s-0": 5}
 
 
 def test_a_cancel_that_is_on_its_way_is_not_sent_twice(floor: Floor) -> None:

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import make_url
 
+from config.accounts import LEDGER_FILE
 from config.settings import settings_of
-from dataflows.paper_account import LEDGER_FILE, PAPER_FILE, PaperAccount
+from dataflows.paper_account import PAPER_FILE, PaperAccount
 from domain.errors import BadUse
 from trading.journal.errors import LeaseHeld
 from trading.journal.journal import Journal

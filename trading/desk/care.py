@@ -6,6 +6,7 @@ traded away.
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from domain.control import ControlEvent, TradingState
 from domain.nanos import SECOND_NS
@@ -19,6 +20,13 @@ from trading.venues import AccountCharge, LinkEvent, VenueSnapshot
 
 RETRY_NS = SECOND_NS
 """Distance of two requests for the venue's record while one is wanted."""
+
+
+class Compared(NamedTuple):
+    """A whole record of the venue, not older than the book, and what comparing them has given."""
+
+    record: VenueSnapshot
+    found: Reconciliation
 
 
 class Care:
@@ -37,7 +45,8 @@ class Care:
     sequence
         Last event of the venue that the journal knows; None where it has no order of events.
     begin
-        Told the first whole record, before the account may be ready.
+        Told the first whole record with which the book agrees, and that it does, before the account
+        may be ready; and each with which it does not: the money in it need not be explained.
     doubts
         When to ask about an order in doubt.
     """
@@ -50,12 +59,14 @@ class Care:
         controls: Callable[[], Controls],
         say: Callable[[str], None],
         sequence: int | None,
-        begin: Callable[[VenueSnapshot], None],
+        begin: Callable[[VenueSnapshot, bool], None],
         doubts: DoubtConfig | None = None,
     ) -> None:
         self.ready = False
         """Whether book and venue agreed when last compared, and the link is up and without a gap
         since."""
+        self.compared: Compared | None = None
+        """The last whole record since the link is up, and what came of it."""
         self._desk = desk
         self._door = door
         self._venue = venue
@@ -65,7 +76,7 @@ class Care:
         self._asked_ns: int | None = None
         self._sequence = sequence
         self._begin = begin
-        self._has_begun = False
+        self._agreed = False
         self._has_gap = False
         self._is_up = True
         self._broken_ns = 0
@@ -119,9 +130,10 @@ class Care:
             desk.wanted_reconcile = True
             return found
         self._sequence = snapshot.last_sequence
-        if not self._has_begun:
-            self._begin(snapshot)
-            self._has_begun = True
+        if not (self._agreed and found.agrees):
+            self._begin(snapshot, found.agrees)
+        self._agreed = found.agrees
+        self.compared = Compared(snapshot, found)
         self._has_gap = False
         # What was sent after it was asked for it cannot have.
         self._doubts.was_read(min(now_ns, snapshot.ts_event_ns))
@@ -140,6 +152,7 @@ class Care:
         self._has_gap |= event.gap
         if not event.up or event.gap:
             self.ready = False
+            self.compared = None
             self._broken_ns = event.ts_recv_ns
             for doubt in self._desk.book.lost_answers(now_ns, event.reason or "the link was lost"):
                 self._desk.on_event(doubt)

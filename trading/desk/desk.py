@@ -332,9 +332,11 @@ class Desk:
                 self.out.append(order)
                 if fresh:  # A replay must not take the tables back to where it is.
                     self._journal.project(order)
-                if self.book[order.client_order_id].is_open:
-                    if order.strategy == EXTERNAL:  # A kill cancels it too.
-                        self._door.adopt([order])
+                state = self.book[order.client_order_id]
+                if state.is_open:
+                    # A kill cancels it too, and names the last replace that is in force.
+                    if order.strategy == EXTERNAL or state.known_request:
+                        self._door.adopt([state])
                 else:
                     self._door.closed(order.client_order_id)
                     self._gate_of(order.symbol).closed(order.client_order_id, order.ts_recv_ns)

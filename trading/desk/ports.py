@@ -6,6 +6,7 @@ from typing import Protocol
 from domain.control import ControlEvent
 from domain.orders import Execution, Order, Position
 from trading.orders.effects import Alert, Booked
+from trading.orders.state import OrderState
 from trading.venues import Command, VenueEvent, VenueSnapshot
 
 Out = Order | Execution | Position | ControlEvent
@@ -45,8 +46,8 @@ class Door(Protocol):
         """Note that an order has come to its end."""
         ...
 
-    def adopt(self, orders: Iterable[Order]) -> None:
-        """Take over orders that were open before this process began."""
+    def adopt(self, states: Iterable[OrderState]) -> None:
+        """Take over open orders as the book has them, which this process has not sent so."""
         ...
 
     def kill(self, reason: str, strategy: str = "") -> object:

@@ -10,6 +10,8 @@ from decimal import Decimal
 from functools import cache
 from typing import NamedTuple
 
+from domain.adjustments import ADJUSTED, PositionAdjustment
+from domain.balances import OpeningBalance
 from domain.errors import BadUse
 from domain.fx_calendar import roll_ns, trade_date
 from domain.instruments import Instrument
@@ -27,11 +29,41 @@ _ZERO = Decimal(0)
 _DAY = timedelta(days=1)
 
 
+class Opening(NamedTuple):
+    """The balance from which statements count, and what the journal had booked before it."""
+
+    balance: OpeningBalance
+    executions: int
+    charges: int
+
+    def includes(self, charge: AccountCharge, place: int) -> bool:
+        """Say whether the balance has a charge in it: by the venue's own order, else the journal's.
+
+        Parameters
+        ----------
+        place
+            Of the charge among all charges of the journal (>= 0).
+        """
+        if charge.sequence is None or self.balance.sequence is None:
+            return place < self.charges
+        return charge.sequence <= self.balance.sequence
+
+
 class Booked(NamedTuple):
-    """What an account's journal has booked, in its order."""
+    """What an account's journal has booked, in its order.
+
+    Attributes
+    ----------
+    adjustments
+        Positions that people answer for; the executions that stand for them are among the others.
+    opening
+        None where no venue has told a balance.
+    """
 
     executions: list[Execution]
     charges: list[AccountCharge]
+    adjustments: tuple[PositionAdjustment, ...] = ()
+    opening: Opening | None = None
 
     def days(self) -> list[date]:
         """Return the trade dates on which something was booked, ascending."""
@@ -55,11 +87,21 @@ def booked_of(entries: Iterable[Entry]) -> Booked:
     Corrupt
         If an entry cannot be read.
     """
-    facts = [fact_of(entry) for entry in entries]
-    return Booked(
-        [fact for fact in facts if isinstance(fact, Execution)],
-        [fact for fact in facts if isinstance(fact, AccountCharge)],
-    )
+    executions: list[Execution] = []
+    charges: list[AccountCharge] = []
+    adjustments: list[PositionAdjustment] = []
+    opening: Opening | None = None
+    for entry in entries:
+        match fact_of(entry):
+            case Execution() as execution:
+                executions.append(execution)
+            case AccountCharge() as charge:
+                charges.append(charge)
+            case PositionAdjustment() as adjustment:
+                adjustments.append(adjustment)
+            case OpeningBalance() as balance:
+                opening = Opening(balance, len(executions), len(charges))
+    return Booked(executions, charges, tuple(adjustments), opening)
 
 
 def previous_trade_date(day: date) -> date:
@@ -78,7 +120,7 @@ class Books:
     account, currency
         Its name, and the ISO 4217 code in which it is kept.
     start_balance
-        Its balance before the first entry.
+        Its balance before the first entry; of no account whose venue has told an opening balance.
     booked
         What its journal says.
     instruments
@@ -118,26 +160,44 @@ class Books:
 
     def statement(self, day: date) -> Statement:
         """Return the statement of a trade date."""
-        items = self._items()
-        balance: Decimal | None = self._start_balance
-        for item in items:
+        before, behind = self._items()
+        opening = self._booked.opening
+        balance: Decimal | None = self._start_balance if opening is None else opening.balance.amount
+        for item in behind:
             if item.trade_date < day:
                 balance = add(balance, item.amount_account)
+        for item in before:
+            # It is in the opening balance, and had not happened yet when the day began.
+            if item.trade_date >= day:
+                amount = item.amount_account
+                balance = add(balance, None if amount is None else -amount)
         return state_day(
             self._account,
             self._currency,
             day,
             Funding(balance, self._unrealised(previous_trade_date(day))),
-            [item for item in items if item.trade_date == day],
+            [item for item in (*before, *behind) if item.trade_date == day],
             self._unrealised(day),
         )
 
+    def adjustments(self, day: date) -> list[PositionAdjustment]:
+        """Return what people have added to positions on a trade date, in the journal's order."""
+        booked = {
+            one.execution_id
+            for one in self._booked.executions
+            if trade_date(one.ts_event_ns) == day
+        }
+        return [one for one in self._booked.adjustments if one.execution_id in booked]
+
     def settlements(self, day: date, calendar: HolidayCalendar = NO_HOLIDAYS) -> list[Settlement]:
-        """Return the fills of a trade date with their value dates, in the journal's order."""
+        """Return the fills of a trade date with their value dates, in the journal's order.
+
+        Adjustments are none: nobody dealt them on that day.
+        """
         return [
             Settlement(one, value_date(self._instruments[one.symbol], day, calendar))
             for one in self._booked.executions
-            if trade_date(one.ts_event_ns) == day
+            if trade_date(one.ts_event_ns) == day and not one.execution_id.startswith(ADJUSTED)
         ]
 
     def positions(self, day: date) -> dict[str, NetPosition]:
@@ -157,17 +217,22 @@ class Books:
             total = add(total, unrealised(position, instrument, self._currency, quotes))
         return total
 
-    def _items(self) -> list[Item]:
-        items: list[Item] = []
-        for one in self._booked.executions:
-            items += self._execution_items(one)
-        for charge in self._booked.charges:
+    def _items(self) -> tuple[list[Item], list[Item]]:
+        """Return what the opening balance has in it already, and what came behind it."""
+        before: list[Item] = []
+        behind: list[Item] = []
+        opening = self._booked.opening
+        for place, one in enumerate(self._booked.executions):
+            known = opening is not None and place < opening.executions
+            (before if known else behind).extend(self._execution_items(one))
+        for place, charge in enumerate(self._booked.charges):
             item = charge_item(charge, self._currency, {})
             if item.amount_account is None:
                 quotes = self._quotes_of(item.trade_date)
                 item = charge_item(charge, self._currency, quotes)
-            items.append(item)
-        return items
+            known = opening is not None and opening.includes(charge, place)
+            (before if known else behind).append(item)
+        return before, behind
 
     def _execution_items(self, execution: Execution) -> list[Item]:
         """Return what a fill realised and what it cost, as they were converted then."""

@@ -7,12 +7,14 @@ import threading
 import time
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 pytest.importorskip("quickfix")
 
+from brokers.gateway import Gateway
 from domain.errors import Retry
-from domain.order_events import EventKind
+from domain.order_events import EventKind, OrderEvent
 from tests.brokers.fix.rigs import (
     OpenRig,
     Rig,
@@ -23,6 +25,7 @@ from tests.brokers.fix.rigs import (
     report,
     submit,
 )
+from trading.orders.book import OrderBook
 from trading.venues import Cancel, NotSent, Submit, VenueSnapshot
 
 
@@ -168,6 +171,30 @@ def test_replace_and_cancel_chain_their_names(rig: Rig) -> None:
     rig.peer.send("8", report(order, "4", "4", request_name=name + "02", t41=name + "01"))
     canceled = rig.until_told(EventKind.CANCELED)
     assert (canceled.request, canceled.reason) == (2, "requested")
+
+
+def test_kill_names_an_order_as_it_was_replaced_in_an_earlier_life(rig: Rig) -> None:
+    """OrigClOrdID of its cancel is the name that the journal knows to be in force."""
+    rig.start()
+    order = an_order()
+    name = submit(rig, order)[11]
+    rig.venue.send(a_replace(order, 20_000, request=1))
+    rig.peer.expect("G")
+    rig.peer.send("8", report(order, "5", "5", request_name=name + "01", t41=name, t38="20000"))
+    replaced = rig.until_told(EventKind.REPLACED)
+    wanted = msgspec.structs.replace(order, status="initialized")
+    book = OrderBook(order.account).fold(
+        [
+            wanted,
+            OrderEvent(EventKind.SUBMIT, name, 0, 0),
+            OrderEvent(EventKind.REPLACE_REQUEST, name, 0, 0, request=1, terms=replaced.terms),
+            replaced,
+        ]
+    )
+    gateway = Gateway(rig.venue, lambda: None, lambda: 1)
+    gateway.adopt(book.open_states())
+    assert gateway.kill("fire").canceled == (name,)
+    assert rig.peer.expect("F")[41] == name + "01"
 
 
 def test_refused_cancel_names_the_request_and_whether_the_order_is_known(rig: Rig) -> None:

@@ -13,8 +13,9 @@ from msgspec.structs import replace
 from brokers.oanda.config import OandaConfig
 from brokers.oanda.credentials import Token
 from brokers.oanda.venue import OandaVenue
+from config.accounts import LEDGER_FILE, account_folder
 from config.settings import Settings, settings_of
-from dataflows.live_account import LEDGER_FILE, LiveAccount, account_folder
+from dataflows.live_account import LiveAccount
 from dataflows.venues import open_venue
 from domain.control import TradingState
 from domain.ids import client_order_id

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from domain.control import ControlEvent, ControlKind, TradingState
-from testkit.venues.oanda.server import ACCOUNT, OandaServer
+from domain.control import ControlKind, TradingState
+from testkit.venues.oanda.server import OandaServer
 from tests.proofs.live.scene import Life, Where, assert_at_peace, living, oanda_scene, order_of
-from trading.risk.control import control_event
+from tests.proofs.live.words import word
 
 ORDERS = 200
 SLOW = os.environ.get("AIFX_SLOW") == "1"
@@ -36,7 +36,10 @@ def rest_many(life: Life, count: int) -> list[str]:
     for order in orders:
         assert life.submit(order)
     life.rest()
-    return [order.client_order_id for order in orders]
+    names = [order.client_order_id for order in orders]
+    ended = [o.reason for name in names if (o := life.book[name].order).status != "accepted"]
+    assert not ended, f"the broker did not take all: {ended}"
+    return names
 
 
 def statuses(life: Life, names: list[str]) -> set[str]:
@@ -111,14 +114,6 @@ def test_a_kill_is_latched_until_two_people_have_released_it(
         life.rest()
     assert oanda.submits == [order_of(number).client_order_id]
     assert_at_peace(oanda, where)
-
-
-def word(kind: ControlKind, by: str, role: str, ts_ns: int) -> ControlEvent:
-    """Return a person's word on the whole account."""
-    to = TradingState.HALTED if kind is ControlKind.KILL else TradingState.ACTIVE
-    return control_event(
-        kind, to, account=ACCOUNT, by=by, role=role, reason="a drill", ts_event_ns=ts_ns
-    )
 
 
 def test_a_log_that_falls_silent_kills(scene: tuple[OandaServer, Where]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from dataflows.live_account import LEDGER_FILE
+from config.accounts import LEDGER_FILE
 from domain.control import ControlEvent, ControlKind, TradingState
 from domain.errors import BadUse, Corrupt, Retry
 from domain.order_events import OrderEvent
