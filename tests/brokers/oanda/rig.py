@@ -16,7 +16,7 @@ from domain.ids import client_order_id
 from domain.order_events import EventKind, OrderEvent
 from domain.orders import Order
 from testkit.venues.oanda.server import ACCOUNT, OandaServer
-from trading.venues import Cancel, LinkEvent, Submit, VenueEvent
+from trading.venues import Cancel, LinkEvent, Submit, Unsent, VenueEvent
 
 CANARY = "canary-7f3a9c1e5b2d4680-do-not-log"
 UNITS = Decimal(10_000)
@@ -126,6 +126,11 @@ class OandaRig:
     def links(self) -> list[LinkEvent]:
         """Return what was said about connections."""
         return [e for e in list(self.heard) if isinstance(e, LinkEvent)]
+
+    def unsent(self) -> list[tuple[str, str]]:
+        """Return the commands that never left, each with the reason."""
+        found = [e for e in list(self.heard) if isinstance(e, Unsent)]
+        return [(e.command.order.client_order_id, e.reason) for e in found]
 
     def wait(self, order: Order, kind: EventKind) -> OrderEvent:
         """Wait for an event of an order and return the first of its kind."""

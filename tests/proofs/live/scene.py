@@ -82,7 +82,7 @@ def settings_for(url: str, token_file: Path, account_id: str = ACCOUNT, **more: 
             "url": url,
             "token_file": str(token_file),
         },
-        "execution": {"user": "ann"},
+        "execution": {"user": "ann", "degraded_after_ms": 0},
         "risk": {
             "orders_per_min": 1_000_000,
             "order_burst": 1_000_000,
@@ -206,7 +206,7 @@ class Life:
 
     def step(self) -> None:
         """Let the account hear the venue and its people."""
-        self.out += self.account.attend(records=False)
+        self.out += self.account.attend(records=False, heard_ns={})
 
     def until(self, done: Callable[[], bool], what: str, timeout_s: float = 60.0) -> None:
         """Let the account run until something is so; fail with what was said if it never is."""
