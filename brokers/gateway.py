@@ -39,6 +39,9 @@ from trading.venues import (
 
 _log = logging.getLogger(__name__)
 
+NOT_SENT = "not_sent"
+"""Reason of an order that provably never left, and must not be tried again."""
+
 _REFUSED = {
     Submit: EventKind.REJECT,
     Cancel: EventKind.CANCEL_REJECT,
@@ -202,7 +205,7 @@ class Gateway:
         if self._unsent is None:
             return
         for submit in self._unsent.expired(now_ns):
-            self._refuse(submit, "not_sent")
+            self._refuse(submit, NOT_SENT)
         for submit in self._unsent.due(now_ns):
             name, code = submit.order.client_order_id, may(submit.order)
             if code and self._unsent.forget(name):
@@ -218,7 +221,7 @@ class Gateway:
         try:
             self._send(submit)
         except NotSent:
-            self._refuse(submit, "not_sent")
+            self._refuse(submit, NOT_SENT)
         except Reject as error:
             self._refuse(submit, str(getattr(error, "reason", Reason.UNSUPPORTED)))
 
@@ -330,17 +333,18 @@ class Gateway:
                 # Before the loss itself, by which all that has no answer is in doubt: these are
                 # not. To wait until the venue's record is read would make them too old.
                 for submit in self._unsent.withdraw():
-                    self._refuse(submit, "not_sent")
+                    self._refuse(submit, NOT_SENT)
         self._inbox.put(event)
 
     def _take_unsent(self, event: Unsent) -> None:
         """Keep an order for another try; any other command is answered by its refusal."""
-        command = event.command
+        command, reason = event.command, event.reason
         if isinstance(command, Submit):
             self._open.pop(command.order.client_order_id, None)
             if self._keep(command, event.why):
                 return
-        self._refuse(command, event.reason)
+            reason = NOT_SENT if self.killed(command.order.strategy) is None else Killed.reason
+        self._refuse(command, reason)
 
     def _keep(self, submit: Submit, why: str) -> bool:
         """Keep a submit that never left for `resend`; False if it is to be refused now."""

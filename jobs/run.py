@@ -120,7 +120,9 @@ def run(options: RunOptions, settings: Settings, console: Console) -> Report:
             console.print(f"going on with run {plan.run}")
         _announce(view, plan, options, settings, notes, embedded=embedded)
         if server is not None:
-            line = ControlLine(folder_of_run(plan), time.time_ns)  # noqa: TID251 - the edge
+            at_broker = settings.broker.kind != "paper"
+            wall_ns = time.time_ns  # noqa: TID251 - the edge
+            line = ControlLine(folder_of_run(plan), wall_ns, at_broker=at_broker)
             hosts = frozenset({settings.dashboard.host.lower()})
             server.app = create_app(view, Control(line, secrets.token_urlsafe(32), hosts))
             server.start()

@@ -193,6 +193,7 @@ class Care:
             self._say(f"alert: {AlertCode.QUESTION_FAILED} {about}: {report.why}")
             # What else is wrong nobody knows: the venue's word from after it decides.
             self._break(report.ts_recv_ns)
+            self._why = report.why
         elif not report.client_order_id:
             self._why = report.why
         self._climb(now_ns)

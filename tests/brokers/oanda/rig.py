@@ -139,7 +139,8 @@ class OandaRig:
 
     def answered(self, order: Order) -> list[EventKind]:
         """Wait for anything to be said about an order, and return its kinds."""
-        self.until(lambda: bool(self.of(order)))
+        name = order.client_order_id
+        self.until(lambda: bool(self.of(order)) or name in dict(self.unsent()))
         return self.kinds(order)
 
     def until(self, done: Callable[[], bool], timeout_s: float = 5.0) -> None:

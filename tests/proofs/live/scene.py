@@ -36,7 +36,7 @@ from trading.journal.journal import Journal
 from trading.orders.book import OrderBook
 from trading.quotes import Quote
 from trading.risk.case import RiskContext
-from trading.venues import Venue
+from trading.venues import Venue, VenueSnapshot
 
 TICKS_FROM = "2024-03-05T10:58:00"
 SENT_NS = parse_ns("2024-03-05T11:00:30")
@@ -244,6 +244,7 @@ class Life:
             [TickBatch(SYMBOL, quotes), wish],
             frozenset({wish.signal_id} if late else ()),
             ready=self.account.ready,
+            opens=self.account.opens,
         )
         self.out += happened
         mine = [o for o in happened if isinstance(o, Order) and o.signal_id == wish.signal_id]
@@ -260,6 +261,22 @@ class Life:
         self._is_over = True
         self.logic.desk.commit()
         self.account.close()
+
+
+@dataclass
+class Unwell:
+    """A venue whose record is not what it should be, for as long as ``spoil`` is set."""
+
+    venue: Venue
+    spoil: Callable[[VenueSnapshot], VenueSnapshot] | None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.venue, name)
+
+    def snapshot(self, since: int | None, timeout_s: float) -> VenueSnapshot:
+        """Return the record, spoilt."""
+        record = self.venue.snapshot(since, timeout_s)
+        return record if self.spoil is None else self.spoil(record)
 
 
 @contextmanager
