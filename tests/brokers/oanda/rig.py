@@ -16,7 +16,7 @@ from domain.ids import client_order_id
 from domain.order_events import EventKind, OrderEvent
 from domain.orders import Order
 from testkit.venues.oanda.server import ACCOUNT, OandaServer
-from trading.venues import Cancel, LinkEvent, Submit, Unsent, VenueEvent
+from trading.venues import Barred, Cancel, LinkEvent, Submit, Unsent, VenueEvent
 
 CANARY = "canary-7f3a9c1e5b2d4680-do-not-log"
 UNITS = Decimal(10_000)
@@ -126,6 +126,10 @@ class OandaRig:
     def links(self) -> list[LinkEvent]:
         """Return what was said about connections."""
         return [e for e in list(self.heard) if isinstance(e, LinkEvent)]
+
+    def bars(self) -> list[Barred]:
+        """Return what was said of the account being barred."""
+        return [e for e in list(self.heard) if isinstance(e, Barred)]
 
     def unsent(self) -> list[tuple[str, str]]:
         """Return the commands that never left, each with the reason."""

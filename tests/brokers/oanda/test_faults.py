@@ -140,6 +140,39 @@ def test_after_failures_in_a_row_the_circuit_opens_and_cancels_have_their_own(
         rig.close()
 
 
+def test_a_circuit_that_has_opened_lets_an_order_try_after_its_time(tmp_path: Path) -> None:
+    """Both are told, so that nobody waits for an order to find out; a failed one opens it anew."""
+    rig = OandaRig(tmp_path, breaker_threshold=1, breaker_open_s=0.2).start()
+
+    def told() -> list[bool]:
+        return [event.up for event in rig.links() if event.link == "circuit"]
+
+    try:
+        rig.server.faults.server_errors = 2
+        rig.answered(rig.send(rig.order()))
+        rig.until(lambda: told() == [False, True])
+        rig.answered(rig.send(rig.order()))
+        rig.until(lambda: told() == [False, True, False, True])
+        rig.wait(rig.send(rig.order()), FILL)
+        assert told() == [False, True, False, True]
+    finally:
+        rig.close()
+
+
+def test_an_account_that_is_locked_is_told_beside_the_order(rig: OandaRig) -> None:
+    """Whether the order is refused, or made and canceled: the next one would meet the same."""
+    rig.server.faults.reject_next = "ACCOUNT_LOCKED"
+    refused = rig.send(rig.order())
+    rig.wait(refused, REJECT)
+    rig.until(lambda: len(rig.bars()) == 1)
+    rig.server.faults.cancel_next = "ACCOUNT_NEW_POSITIONS_LOCKED"
+    canceled = rig.send(rig.order())
+    rig.wait(canceled, EventKind.CANCELED)
+    rig.until(lambda: len(rig.bars()) == 2)
+    assert {bar.reason for bar in rig.bars()} == {Reason.ACCOUNT_BLOCKED}
+    assert "ACCOUNT_NEW_POSITIONS_LOCKED" in rig.bars()[1].why
+
+
 def test_what_happened_while_the_stream_was_down_is_fetched_before_it_counts_as_up(
     rig: OandaRig,
 ) -> None:
