@@ -32,6 +32,9 @@ class ExecutionSettings(Section):
     """How long a silent process stays the one writer of the ledger."""
     quality: bool = True
     """Whether what every fill and order cost against the market is measured."""
+    degraded_after_ms: Natural = 10_000
+    """At a real broker: while the market is open and the log gives no record for so long, nothing
+    is opened. 0: not watched."""
     log_heartbeat_ms: Natural = 0
     """At a real broker: records of the log are expected this often; after three times as long
     without one all orders are canceled and trading halts. 0: not watched."""

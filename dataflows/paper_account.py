@@ -94,6 +94,11 @@ class PaperAccount:
         return True
 
     @property
+    def opens(self) -> bool:
+        """True, as for `ready`."""
+        return self.ready
+
+    @property
     def max_signal_age_ns(self) -> int | None:
         """None: a replay asks no clock."""
         return None
@@ -118,9 +123,9 @@ class PaperAccount:
         """Say whether the flow must not end yet: on paper nothing happens after the last record."""
         return False
 
-    def attend(self, *, records: bool) -> list[Out]:
+    def attend(self, *, records: bool, heard_ns: Mapping[str, int]) -> list[Out]:
         """Put in force what people have asked for; return what happened."""
-        del records
+        del records, heard_ns
         self.writer.keep()
         logic, requests = self._logic, self._requests
         if logic is None or requests is None or not self._asked:

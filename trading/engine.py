@@ -78,7 +78,7 @@ class ExecutionLogic:
         self._last_mark: AccountMark | None = None
         # Nobody knows how long the signals of an earlier life have waited at a real venue.
         self._late: set[str] = set() if self._market is not None else self.undecided()
-        self._ready = True
+        self._ready = self._opens = True
         self._note_working()
 
     def on_batch(
@@ -87,6 +87,7 @@ class ExecutionLogic:
         late: frozenset[str] = frozenset(),
         *,
         ready: bool = True,
+        opens: bool = True,
     ) -> list[Out]:
         """Take records and signals, of each symbol in log order; return what they let happen.
 
@@ -99,6 +100,8 @@ class ExecutionLogic:
             Ids of signals that were too long on their way to open anything; once late, always late.
         ready
             Whether book and venue agree: until then no order leaves, not even an exit.
+        opens
+            Whether orders may leave that open or enlarge a position.
 
         Raises
         ------
@@ -106,7 +109,7 @@ class ExecutionLogic:
             If ticks and signals do not belong to one log.
         """
         self._late |= late
-        self._ready = ready
+        self._ready, self._opens = ready, opens
         touched: dict[str, Lane] = {}
         for event in events:
             lane = self._lanes.get(event.symbol)
@@ -273,8 +276,8 @@ class ExecutionLogic:
             return
         if wish.reason:
             self.desk.deny(order, wish.reason)
-        elif signal.signal_id in self._late and abs(state.position.units + wish.change_units) > 0:
-            self.desk.deny(order, Deny.STALE_SIGNAL.value)
+        elif self._refusal(signal) and abs(state.position.units + wish.change_units) > 0:
+            self.desk.deny(order, self._refusal(signal))
         else:
             passed = self.desk.submit(order, lambda: self._shown(lane, signal, mark))
         if (
@@ -287,6 +290,12 @@ class ExecutionLogic:
             close = self._order(lane, signal, 1, -state.position.units)
             self.desk.submit(close, lambda: self._shown(lane, signal, mark))
         self._note_working(signal.symbol)
+
+    def _refusal(self, signal: Signal) -> str:
+        """Return why nothing may be opened on a signal; empty if it may."""
+        if signal.signal_id in self._late:
+            return Deny.STALE_SIGNAL.value
+        return "" if self._opens else Deny.DEGRADED.value
 
     def _order(self, lane: Lane, signal: Signal, leg: int, change_units: Decimal) -> Order:
         config = self._config

@@ -57,8 +57,9 @@ class FixConfig:
     reset_on_logon
         Whether each logon carries ResetSeqNumFlag (141=Y): both sides forget what was not
         delivered, so that a reconciliation must follow every logon.
-    reconnect_s
-        Pause between attempts to connect (>= 1; 0 only for tests).
+    reconnect_s, longest_reconnect_s
+        First and longest pause between attempts to connect, doubling, each jittered by up to half
+        (>= 0, the longest not below the first).
     logon_timeout_s, answer_timeout_s
         How long the start waits for a logon, and a command for its answer until it counts as
         unknown (> 0).
@@ -89,7 +90,8 @@ class FixConfig:
     session_from: time = ROLL
     session_until: time = ROLL
     reset_on_logon: bool = False
-    reconnect_s: int = 5
+    reconnect_s: float = 1.0
+    longest_reconnect_s: float = 30.0
     logon_timeout_s: float = 10.0
     answer_timeout_s: float = 10.0
     mass_status: bool = True
@@ -123,8 +125,11 @@ class FixConfig:
         if self.port not in _PORTS:
             msg = f"FIX setting port must be within 1 to 65535, not {self.port}"
             raise BadUse(msg)
-        if self.heartbeat_s <= 0 or self.reconnect_s < 0:
-            msg = "FIX settings heartbeat_s must be > 0 and reconnect_s >= 0"
+        if self.heartbeat_s <= 0 or not 0 <= self.reconnect_s <= self.longest_reconnect_s:
+            msg = (
+                "FIX settings heartbeat_s must be > 0, reconnect_s >= 0 and longest_reconnect_s no "
+                "less"
+            )
             raise BadUse(msg)
         if min(self.logon_timeout_s, self.answer_timeout_s, self.max_requests_per_s) <= 0:
             msg = "FIX settings logon_timeout_s, answer_timeout_s, max_requests_per_s must be > 0"

@@ -90,6 +90,12 @@ class Connection:
             session.setNextSenderMsgSeqNum(1)
             session.setNextTargetMsgSeqNum(1)
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether a Logon has left on the connection that is there now."""
+        session = quickfix.Session.lookupSession(self._name)
+        return session is not None and bool(session.sentLogon())
+
     def step(self) -> None:
         """Connect if need be, read what has come, and send what is due; never waits.
 
@@ -241,7 +247,8 @@ def _dictionary(config: FixConfig, address: tuple[str, int]) -> Any:
         "SocketConnectPort": str(address[1]),
         "SocketNodelay": "Y",
         "HeartBtInt": str(config.heartbeat_s),
-        "ReconnectInterval": str(config.reconnect_s),
+        # The link paces the attempts: it lets the engine work in windows shorter than this.
+        "ReconnectInterval": "1" if config.reconnect_s else "0",
         "LogonTimeout": str(max(1, round(config.logon_timeout_s))),
         "LogoutTimeout": "2",
         "FileStorePath": str(config.store / "numbers"),

@@ -9,6 +9,10 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
+import numpy as np
+
+from brokers.backoff import Backoff
+from brokers.fix.attempts import Attempts
 from brokers.fix.config import FixConfig
 from brokers.fix.engine import Connection
 from brokers.fix.history import History
@@ -18,6 +22,7 @@ from brokers.fix.schedule import session_start_ns
 from brokers.fix.tags import MsgType, Tag
 from brokers.fix.tls import LOOPBACK, Tunnel
 from domain.errors import AifxError, BadUse, Retry
+from domain.ids import digest
 from domain.nanos import SECOND_NS
 from trading.venues import NotSent
 
@@ -68,6 +73,8 @@ class Link:
         self._inbox = inbox
         self._wall_ns = wall_ns
         self._connection: Connection | None = None
+        jitter = np.random.default_rng(int(digest(config.sender, config.target), 16))
+        self._attempts = Attempts(Backoff(config.reconnect_s, config.longest_reconnect_s, jitter))
         self._session: int | None = None
         self._looked_ns: int | None = None
         self._online = threading.Event()
@@ -135,6 +142,7 @@ class Link:
         """Tell that the session is up."""
         self._online.set()
         self._settled.set()
+        self._attempts.up()
         gap, self._fresh = self._fresh or self._config.reset_on_logon, False
         self._inbox.on_up(gap=gap)
 
@@ -142,6 +150,7 @@ class Link:
         """Tell that the session is down, or note why an attempt failed."""
         if self._online.is_set():
             self._online.clear()
+            self._attempts.down(self._wall_ns())
             self._inbox.on_down(self._parting or "disconnected")
         elif self._parting:
             self._refusal = self._parting
@@ -185,7 +194,7 @@ class Link:
             while not self._ending.wait(_STEP_S):
                 now_ns = self._wall_ns()
                 self._follow_schedule(now_ns)
-                self._step()
+                self._step(now_ns)
                 self._inbox.on_step(now_ns)
         except AifxError as error:
             self._failure = error
@@ -195,16 +204,20 @@ class Link:
             if self._tunnel is not None:
                 self._tunnel.close()
 
-    def _step(self) -> None:
-        if self._connection is None:
+    def _step(self, now_ns: int) -> None:
+        connection = self._connection
+        if connection is None:
+            return
+        under_way = self._online.is_set() or connection.has_begun
+        if not self._attempts.may_work(now_ns, under_way=under_way):
             return
         try:
-            self._connection.step()
+            connection.step()
         except Retry as error:
             _log.exception("FIX session begins anew")
             self._parting = str(error)
             self._end_session()
-            self._ending.wait(self._config.reconnect_s)
+            self._attempts.down(now_ns)
 
     def _follow_schedule(self, now_ns: int) -> None:
         if self._looked_ns is not None and 0 <= now_ns - self._looked_ns < SECOND_NS:

@@ -37,16 +37,19 @@ from trading.risk.case import RiskContext
 from trading.risk.gate import RiskGate
 from trading.venues import (
     AccountCharge,
+    Barred,
     Cancel,
     LinkEvent,
     NotSent,
     Replace,
     Submit,
+    Unanswered,
+    Unsent,
     VenueSnapshot,
 )
 
 Read = Callable[[], RiskContext]
-Report = AccountCharge | LinkEvent | VenueSnapshot
+Report = AccountCharge | Barred | LinkEvent | Unanswered | Unsent | VenueSnapshot
 
 
 class Desk:

@@ -13,6 +13,7 @@ from brokers.fix.rejections import (
     BUSINESS_REJECTIONS,
     CANCEL_REJECTIONS,
     ORDER_REJECTIONS,
+    bar_of,
     is_refused_logon,
     order_rejection,
 )
@@ -319,6 +320,17 @@ def test_reject_codes_are_total() -> None:
     assert all(str(code) in BUSINESS_REJECTIONS for code in range(8))
     for table in (ORDER_REJECTIONS, CANCEL_REJECTIONS, BUSINESS_REJECTIONS):
         assert table["no such code"].reason is Reason.OTHER
+
+
+def test_the_codes_that_bar_the_account_are_told_from_those_of_one_order() -> None:
+    """Of orders: who we are, and which account. Of other messages: what we may do."""
+    orders = [str(code) for code in (*range(16), 99)]
+    rejected = {code: bar_of(message("8", [(103, code)])) for code in orders}
+    assert [code for code, bar in rejected.items() if bar is not None] == ["9", "15"]
+    turned_away = {str(code): bar_of(message("j", [(380, str(code))])) for code in range(8)}
+    assert [code for code, bar in turned_away.items() if bar is not None] == ["6"]
+    assert bar_of(message("9", [(102, "15")])) is None
+    assert bar_of(message("8", [(150, "0")])) is None
 
 
 @pytest.mark.parametrize(
