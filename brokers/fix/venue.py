@@ -15,12 +15,14 @@ from brokers.fix.reports import (
     cancel_reject,
     is_unknown_order,
     refusal,
+    restated,
     send_unknown,
 )
 from brokers.fix.requests import message_of, status_request
 from brokers.fix.sent import Sent, SentCommands
 from brokers.fix.tags import MsgType, Tag
 from brokers.fix.terms import capabilities
+from brokers.rounding import command_on_grid
 from domain.errors import BadUse
 from domain.ids import wire_id
 from domain.nanos import SECOND_NS
@@ -112,18 +114,23 @@ class FixVenue:
     def send(self, command: Command) -> None:
         """Hand a command to the wire; see `trading.venues.Venue.send`.
 
+        Prices are rounded to the agreed grid first, and REPLACED says so.
+
         Raises
         ------
         NotSent
             If the session is not logged on.
         Unsupported
             If the pair is not agreed, or FIX 4.4 cannot say what is asked.
+        Unshapable
+            If a price is none on that grid.
         """
         now_ns = self._wall_ns()
         listed = self._listed(command.order.symbol)
+        asked, command = command, command_on_grid(command, listed)
         message = message_of(command, self._config.account, listed, self._capabilities, now_ns)
         due_ns = now_ns + round(self._config.answer_timeout_s * SECOND_NS)
-        name = self._sent.add(command, due_ns)
+        name = self._sent.add(command, due_ns, is_rounded=command != asked)
         try:
             sequence = self._hand_over(message)
         except NotSent:
@@ -197,7 +204,11 @@ class FixVenue:
         now_ns = self._wall_ns()
         if message.kind == MsgType.EXECUTION_REPORT:
             if not self._questions.take(message) and not is_unknown_order(message):
-                self._take(self._reader.execution_report(message, now_ns), message)
+                event = self._reader.execution_report(message, now_ns)
+                rounded = self._sent.rounded_by(event)
+                self._take(event, message)
+                if rounded is not None:
+                    self._tell(restated(event, rounded))
         elif message.kind == MsgType.ORDER_CANCEL_REJECT:
             self._take(cancel_reject(message, now_ns), message)
         elif message.kind in {MsgType.REJECT, MsgType.BUSINESS_MESSAGE_REJECT}:

@@ -76,10 +76,16 @@ class Desk:
         await self.link.close()
         self._pass(self.tracker.cut(self._wall_ns()))
 
-    def write(self, command: Command) -> None:
-        """Put a command on the wire; what cannot be put there is refused by an event."""
+    def write(self, command: Command, *, is_rounded: bool = False) -> None:
+        """Put a command on the wire; what cannot be put there is refused by an event.
+
+        Parameters
+        ----------
+        is_rounded
+            Whether its terms are others than the book's: a submit is then followed by REPLACED.
+        """
         if isinstance(command, Submit):
-            self._submit(command)
+            self._submit(command, is_rounded=is_rounded)
             return
         one = self.tracker.find(command.order)
         refusal = self._unreachable(one)
@@ -188,10 +194,11 @@ class Desk:
     def _session(self) -> Session:
         return self.link.session
 
-    def _submit(self, command: Submit) -> None:
+    def _submit(self, command: Submit, *, is_rounded: bool) -> None:
         order, terms = command.order, terms_of(command.order)
         order_id = self._order_ids.take()
         one = self.tracker.submitted(order_id, order, terms, self._wall_ns())
+        one.is_rounded = is_rounded
         made, pair = to_ib(order, terms, self._settings), contract(order.symbol)
         self._put(one, 0, lambda: self._session.place(order_id, pair, made))
 

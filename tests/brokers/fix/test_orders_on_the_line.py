@@ -132,6 +132,20 @@ def test_fill_before_the_acknowledgement_answers_the_order(open_rig: OpenRig) ->
     assert rig.events(EventKind.SEND_UNKNOWN) == []
 
 
+def test_rounded_price_is_told_once_whatever_comes_first(rig: Rig) -> None:
+    """On the wire it is on the grid; the book hears of it with the fill, and not again."""
+    rig.start()
+    order = an_order(limit_price=Decimal("1.1000049"))
+    assert submit(rig, order)[44] == "1.10000"
+    rig.peer.send("8", fill(order, "E1", 4_000, 4_000))
+    told = rig.until_told(EventKind.REPLACED)
+    assert told.terms is not None
+    assert (told.request, told.terms.limit_price) == (-1, Decimal("1.10000"))
+    rig.peer.send("8", report(order, "0", "1", t14="4000", t151="6000"))
+    rig.until_told(EventKind.ACK)
+    assert [one.kind for one in rig.events()] == [EventKind.FILL, EventKind.REPLACED, EventKind.ACK]
+
+
 def test_bust_takes_back_and_a_correction_replaces_an_execution(rig: Rig) -> None:
     """150=H and 150=G name the execution (19) that they change."""
     rig.start()

@@ -52,7 +52,8 @@ class OandaRig:
         self.token.write_text(CANARY + "\n", encoding="ascii")
         self._settings = {
             "url": self.server.url,
-            "reply_timeout_s": 0.5,
+            # A busy machine must not look like a broker that is silent.
+            "reply_timeout_s": 3.0,
             "silence_s": 3.0,
             "backoff_s": 0.01,
             "max_backoff_s": 0.05,

@@ -80,8 +80,12 @@ def test_a_slow_answer_is_waited_for(rig: OandaRig) -> None:
 
 def test_an_answer_beyond_the_patience_is_a_doubt(rig: OandaRig) -> None:
     """The stream is silent, too; both come back later, and the order was one."""
+    rig.venue.stop()
+    rig.heard.clear()
+    rig.venue = rig.new_venue(reply_timeout_s=1.0)
+    rig.venue.start(rig.heard.append)
     rig.server.faults.mute_streams = True
-    rig.server.faults.delay_s = 0.8
+    rig.server.faults.delay_s = 1.5
     order = rig.send(rig.order())
     rig.wait(order, UNKNOWN)
     rig.server.faults.mute_streams = False

@@ -102,7 +102,7 @@ class Rig:
         try:
             self.venue.send(Submit(order))
         except Reject as error:
-            return str(error)
+            return str(getattr(error, "reason", error))
         return str(self.wait(order, EventKind.REJECT).reason)
 
     def is_unsent(self, order: Order) -> bool:
