@@ -16,7 +16,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from brokers.questions import Questions
-from brokers.unsent import UnsentOrders
+from brokers.unsent import NOT_SENT, UnsentOrders, refusal
 from domain.errors import Reject
 from domain.ids import LAST_REQUEST
 from domain.order_events import EventKind, OrderEvent
@@ -39,15 +39,6 @@ from trading.venues import (
 )
 
 _log = logging.getLogger(__name__)
-
-NOT_SENT = "not_sent"
-"""Reason of an order that provably never left, and must not be tried again."""
-
-_REFUSED = {
-    Submit: EventKind.REJECT,
-    Cancel: EventKind.CANCEL_REJECT,
-    Replace: EventKind.REPLACE_REJECT,
-}
 
 _CLOSING = frozenset({EventKind.REJECT, EventKind.CANCELED, EventKind.EXPIRED, EventKind.NOT_FOUND})
 _IN_VAIN = frozenset({EventKind.CANCEL_REJECT, EventKind.SEND_UNKNOWN})
@@ -375,19 +366,7 @@ class Gateway:
 
     def _refuse(self, command: Command, reason: str) -> None:
         """Answer a command that provably never left."""
-        order, now_ns = command.order, self._wall_ns()
-        request = 0 if isinstance(command, Submit) else command.request
-        self._take(
-            OrderEvent(
-                _REFUSED[type(command)],
-                order.client_order_id,
-                now_ns,
-                now_ns,
-                venue=self.venue.name,
-                request=request,
-                reason=reason,
-            )
-        )
+        self._take(refusal(command, reason, self.venue.name, self._wall_ns()))
 
     def _note(self, event: OrderEvent) -> None:
         """Follow an order that is open, as far as a kill has to know it."""

@@ -10,8 +10,31 @@ from dataclasses import dataclass, replace
 
 from brokers.backoff import Backoff
 from domain.nanos import SECOND_NS
+from domain.order_events import EventKind, OrderEvent
 from domain.orders import Order
-from trading.venues import Submit
+from trading.venues import Cancel, Command, Replace, Submit
+
+NOT_SENT = "not_sent"
+"""Reason of an order that provably never left, and must not be tried again."""
+
+_REFUSED = {
+    Submit: EventKind.REJECT,
+    Cancel: EventKind.CANCEL_REJECT,
+    Replace: EventKind.REPLACE_REJECT,
+}
+
+
+def refusal(command: Command, reason: str, venue: str, now_ns: int) -> OrderEvent:
+    """Return the event that answers a command which provably never left."""
+    return OrderEvent(
+        _REFUSED[type(command)],
+        command.order.client_order_id,
+        now_ns,
+        now_ns,
+        venue=venue,
+        request=0 if isinstance(command, Submit) else command.request,
+        reason=reason,
+    )
 
 
 @dataclass(frozen=True)

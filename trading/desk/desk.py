@@ -17,7 +17,7 @@ from domain.orders import Order, OrderTerms
 from trading.desk.acts import code_of, own_act, quarantine, restated, strategy_halt
 from trading.desk.entries import draft_of
 from trading.desk.past import Past, later_place
-from trading.desk.ports import Accounts, Door, Out
+from trading.desk.ports import Accounts, Door, Out, Report
 from trading.journal.errors import KeyReused
 from trading.journal.journal import Journal
 from trading.orders.book import OrderBook
@@ -37,19 +37,13 @@ from trading.risk.case import RiskContext
 from trading.risk.gate import RiskGate
 from trading.venues import (
     AccountCharge,
-    Barred,
     Cancel,
-    LinkEvent,
     NotSent,
     Replace,
     Submit,
-    Unanswered,
-    Unsent,
-    VenueSnapshot,
 )
 
 Read = Callable[[], RiskContext]
-Report = AccountCharge | Barred | LinkEvent | Unanswered | Unsent | VenueSnapshot
 
 
 class Desk:

@@ -7,10 +7,22 @@ from domain.control import ControlEvent
 from domain.orders import Execution, Order, Position
 from trading.orders.effects import Alert, Booked
 from trading.orders.state import OrderState
-from trading.venues import Command, Unanswered, VenueEvent, VenueSnapshot
+from trading.venues import (
+    AccountCharge,
+    Barred,
+    Command,
+    LinkEvent,
+    Unanswered,
+    Unsent,
+    VenueEvent,
+    VenueSnapshot,
+)
 
 Out = Order | Execution | Position | ControlEvent
 """What an account emits."""
+
+Report = AccountCharge | Barred | LinkEvent | Unanswered | Unsent | VenueSnapshot
+"""What a venue says of the account and its links, beside its orders."""
 
 
 class Door(Protocol):
