@@ -1,13 +1,14 @@
 """Settings of the account: how it trades, within which limits, and at which broker."""
 
+from datetime import time
 from decimal import Decimal
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, model_validator
 
 from config.section import Amount, Fraction, Natural, Positive, Section, Share
-from domain.errors import BadUse
+
+_TLS_DETAILS = ("tls_ca_file", "tls_certificate_file", "tls_key_file", "tls_server_name")
 
 
 class ExecutionSettings(Section):
@@ -32,6 +33,9 @@ class ExecutionSettings(Section):
     """How long a silent process stays the one writer of the ledger."""
     quality: bool = True
     """Whether what every fill and order cost against the market is measured."""
+    degraded_after_ms: Natural = 10_000
+    """At a real broker: while the market is open and the log gives no record for so long, nothing
+    is opened. 0: not watched."""
     log_heartbeat_ms: Natural = 0
     """At a real broker: records of the log are expected this often; after three times as long
     without one all orders are canceled and trading halts. 0: not watched."""
@@ -110,7 +114,14 @@ class BrokerSettings(Section):
     port: Annotated[int, Field(ge=0, le=65_535)] = 0
     """0: the usual one."""
     client_id: Natural = 1
-    """Interactive Brokers."""
+    """Interactive Brokers: orders belong to the number that placed them."""
+    odd_lots: bool = False
+    """Interactive Brokers: whether orders below IDEALPRO's smallest may be sent."""
+    fill_or_kill: bool = False
+    """Interactive Brokers: whether FOK may be asked for; IDEALPRO does not list it."""
+    regulatory_fields: bool = True
+    """Interactive Brokers: whether strategy, user and model stand in the MiFID II and operator
+    fields; an account without them at the broker may see its orders refused."""
     token: SecretStr = SecretStr("")
     """OANDA; better as a file: ``token_file``."""
     token_file: str = ""
@@ -118,32 +129,52 @@ class BrokerSettings(Section):
     """FIX SenderCompID."""
     target: str = ""
     """FIX TargetCompID."""
+    sender_sub: str = ""
+    """FIX SenderSubID; empty: none."""
+    target_sub: str = ""
+    """FIX TargetSubID; empty: none."""
     username: str = ""
     password: SecretStr = SecretStr("")
     """FIX; better as a file: ``password_file``."""
     password_file: str = ""
+    """Read anew for each logon."""
+    tls: bool = False
+    """FIX: whether the connection is encrypted; without it the password goes out in clear."""
+    tls_ca_file: str = ""
+    """FIX: certificates (PEM) that the counterparty's must be signed by; empty: the system's."""
+    tls_certificate_file: str = ""
+    """FIX: our own certificate (PEM), where the counterparty asks for one."""
+    tls_key_file: str = ""
+    """FIX: its key (PEM, no passphrase); empty: in the file of the certificate."""
+    tls_server_name: str = ""
+    """FIX: name that the counterparty's certificate must be for; empty: ``host``."""
+    heartbeat_s: Positive = 30
+    """FIX HeartBtInt."""
+    session: Literal["daily", "weekly", "continuous"] = "daily"
+    """FIX: when both sides count from 1 again."""
+    session_from: time = time(17)
+    """FIX: New York time at which a session begins; of a weekly one on Sunday."""
+    session_until: time = time(17)
+    """FIX: New York time at which it ends; of a weekly one on Friday."""
+    reset_on_logon: bool = False
+    """FIX: whether each logon asks both sides to count from 1 (141=Y)."""
+    mass_status: bool = True
+    """FIX: whether the counterparty answers OrderMassStatusRequest; an account where it does not
+    is never ready."""
+    position_requests: bool = False
+    """FIX: whether it answers RequestForPositions."""
+    order_types: tuple[Literal["market_if_touched", "trailing_stop"], ...] = ()
+    """FIX: order types that were agreed beyond those that every counterparty takes."""
     instruments_file: str = ""
     """FIX: JSON list of the pairs as agreed with the counterparty; empty: usual steps and sizes."""
-
-    def secret_password(self) -> SecretStr:
-        """Return the password, from its file where one is named.
-
-        Raises
-        ------
-        BadUse
-            If the file cannot be read.
-        """
-        if not self.password_file:
-            return self.password
-        try:
-            return SecretStr(Path(self.password_file).read_text().strip())
-        except OSError as error:
-            msg = f"broker.password_file {self.password_file} cannot be read: {error.strerror}"
-            raise BadUse(msg) from error
 
     @model_validator(mode="after")
     def _fit_together(self) -> "BrokerSettings":
         if self.kind != "paper" and not self.account_id:
             msg = f"broker.account_id must name the account at {self.kind}"
+            raise ValueError(msg)
+        named = [name for name in _TLS_DETAILS if getattr(self, name)]
+        if named and not self.tls:
+            msg = f"broker.{named[0]} is of no use without broker.tls: set it, or take the name out"
             raise ValueError(msg)
         return self

@@ -10,15 +10,20 @@ from threading import Timer
 from time import monotonic_ns, sleep
 from typing import Any
 
+import numpy as np
+
+from brokers.backoff import Backoff
 from brokers.gateway import Gateway
 from brokers.kill_switch import KillSwitch
+from brokers.unsent import UnsentOrders
 from config.accounts import account_folder, account_of, ledger_dsn
 from config.settings import Settings
 from dataflows.account_config import execution_config
 from dataflows.adjusting import Adjusting
 from dataflows.venues import open_venue
 from domain.errors import BadUse, Retry
-from domain.nanos import MS_NS
+from domain.ids import digest
+from domain.nanos import MS_NS, SECOND_NS
 from sources.adjustment_folder import ADJUSTMENTS_FOLDER, AdjustmentFolder
 from sources.control_folder import CONTROL_FOLDER, ControlFolder
 from trading.counterparty import Counterparty
@@ -30,8 +35,10 @@ from trading.engine import ExecutionLogic
 from trading.journal.errors import LeaseHeld
 from trading.journal.journal import Journal
 from trading.orders.effects import Alert
+from trading.readiness import Readiness, ended
 from trading.risk.heartbeats import Heartbeats, Watched
-from trading.venues import Venue, VenueSnapshot
+from trading.timeliness import LogWatch, SignalAges
+from trading.venues import Unanswered, Venue, VenueSnapshot
 
 LOG, OPERATOR = "log", "operator"
 """Senders of heartbeats: the records of the log, and a person or their watch."""
@@ -41,6 +48,13 @@ _CARE_NS = 100 * MS_NS
 
 _RECORD_TIMEOUT_S = 4.0
 """Longest wait for the venue's whole record at the start; then it is asked for again and again."""
+
+_SHOW_NS = SECOND_NS
+"""How often the readiness is written down although it is the same: whoever reads it sees by its age
+whether anybody is at work."""
+
+_RESEND_FIRST_S, _RESEND_LONGEST_S = 0.1, 1.0
+"""Pauses before an order that never left is tried again; no shorter than a look takes."""
 
 _LOGON_HINT_S = 3.0
 """After so long a person is told that the logon still waits."""
@@ -62,20 +76,27 @@ class LiveAccount:
     ) -> None:
         self.journal = journal
         self.writer = writer
-        self.gateway = Gateway(venue, self._may_send, wall_ns)
+        account = account_of(settings)
+        execution = settings.execution
+        self._ages = SignalAges(execution.max_signal_age_ms * MS_NS)
+        self._log = LogWatch(execution.degraded_after_ms * MS_NS, wall_ns())
+        jitter = np.random.default_rng(int(digest("resend", account), 16))
+        backoff = Backoff(_RESEND_FIRST_S, _RESEND_LONGEST_S, jitter)
+        unsent = UnsentOrders(self._ages.last_moment_ns, backoff)
+        self.gateway = Gateway(venue, self._may_send, wall_ns, unsent=unsent)
         self._settings = settings
         self._symbols = symbols
         self._wall_ns = wall_ns
         self._say = say
-        account = account_of(settings)
-        requests = ControlFolder(folder / CONTROL_FOLDER, account)
-        self.switch = KillSwitch(requests, self.gateway, self._watch(account), wall_ns, say)
+        self._requests = ControlFolder(folder / CONTROL_FOLDER, account)
+        self.switch = KillSwitch(self._requests, self.gateway, self._watch(account), wall_ns, say)
         adjustments = AdjustmentFolder(folder / ADJUSTMENTS_FOLDER, account)
         self._adjusting = Adjusting(adjustments, say)
         self._stated: Stated | None = None
         self._logic: ExecutionLogic | None = None
         self._care: Care | None = None
-        self._cared_ns = 0
+        self._cared_ns = self._shown_ns = 0
+        self._shown: Readiness | None = None
 
     def log_on(self) -> None:
         """Begin to listen for kills, then log on at the venue."""
@@ -102,6 +123,7 @@ class LiveAccount:
         counterparty = Counterparty(self.gateway, None, lambda alert, _: self._alert(alert))
         logic = ExecutionLogic(self.config, state, self.journal, counterparty)
         stated = Stated(logic.desk, self.journal, self.gateway.venue.name)
+        now_ns = self._wall_ns()
         care = Care(
             logic.desk,
             self.gateway,
@@ -110,30 +132,35 @@ class LiveAccount:
             self._say,
             logic.last_sequence,
             lambda snapshot, agrees: self._begin(logic, stated, snapshot, agrees=agrees),
+            now_ns,
         )
         logic.desk.believe = care.believe
-        now_ns = self._wall_ns()
         for doubt in logic.desk.book.lost_answers(now_ns, "the process began anew"):
             logic.desk.on_event(doubt)
-        why = "book and venue do not agree"
         try:
             snapshot = self.gateway.venue.snapshot(logic.last_sequence, _RECORD_TIMEOUT_S)
             care.settle(snapshot, now_ns)
         except Retry as error:
             why = f"its record cannot be had now: {error}"
+            care.unanswered(Unanswered("", "later", why, now_ns), now_ns)
         logic.desk.commit()
         self._logic, self._care, self._stated = logic, care, stated
         if self._settings.execution.log_heartbeat_ms:
             # The first records come only now.
             self.switch.beat(LOG)
-        words = "ready" if care.ready else f"not ready: {why}"
-        self._say(f"account {self.config.account} at {self.gateway.venue.name} is {words}")
+        care.speak()
+        self._show(care.readiness, now_ns)
         return logic
 
     @property
     def ready(self) -> bool:
         """Whether orders may leave: book and venue agree, and the order link is up."""
         return self._care is not None and self._care.ready
+
+    @property
+    def opens(self) -> bool:
+        """Whether orders may leave that open or enlarge a position."""
+        return self._care is not None and self._care.opens
 
     @property
     def max_signal_age_ns(self) -> int | None:
@@ -148,13 +175,15 @@ class LiveAccount:
         """Say whether orders are still on their way."""
         return self._logic is not None and bool(self._logic.desk.book.open_states())
 
-    def attend(self, *, records: bool) -> list[Out]:
+    def attend(self, *, records: bool, heard_ns: Mapping[str, int]) -> list[Out]:
         """Hear the venue and those who control the account; return what happened.
 
         Parameters
         ----------
         records
             Whether records of the log have come: its heartbeat.
+        heard_ns
+            When signals that have come entered the log, by their ids.
         """
         logic, care, stated = self._logic, self._care, self._stated
         if logic is None or care is None or stated is None:
@@ -165,7 +194,10 @@ class LiveAccount:
             self.switch.beat(LOG)
         self.switch.settle(logic.control, logic.controls)
         self._adjusting.settle(lambda asked: stated.adjust(asked, care.compared, now_ns), now_ns)
+        self._ages.note(heard_ns, now_ns)
+        care.silent_ns = self._log.silence_ns(now_ns, logic.now_ns, records=records)
         logic.charge(care.on_clock(now_ns))
+        self._show(care.readiness, now_ns)
         return logic.listen()
 
     def close(self) -> None:
@@ -176,6 +208,8 @@ class LiveAccount:
             self.writer.release()
         finally:
             self.journal.close()
+            now_ns = self._wall_ns()
+            self._show(ended(now_ns, "the run has ended, or is being started"), now_ns)
 
     def _log_on_at_venue(self) -> None:
         name = self.gateway.venue.name
@@ -202,6 +236,17 @@ class LiveAccount:
             logic.rebase(snapshot.balance)
         if agrees:
             stated.open(snapshot)
+
+    def _show(self, readiness: Readiness, now_ns: int) -> None:
+        """Write down where the account stands, for whoever asks."""
+        if readiness == self._shown and now_ns - self._shown_ns < _SHOW_NS:
+            return
+        self._shown, self._shown_ns = readiness, now_ns
+        try:
+            self._requests.write_readiness(readiness, now_ns)
+        except OSError as error:
+            # Whoever reads it sees that it is old; trading does not depend on it.
+            self._say(f"the readiness of the account cannot be written down: {error}")
 
     def _may_send(self) -> None:
         """Refuse to send unless this process writes the ledger, and the kill switch is watched."""

@@ -70,9 +70,11 @@ class PaperAccount:
         self.journal = Journal.open(dsn, account_of(settings))
         self.writer = Writer(self.journal, wall_ns, settings.execution.lease_ms * MS_NS, holder)
         path = None if folder is None else folder / PAPER_FILE
-        self.venue = open_paper_venue(paper_config(settings), path)
+        self.venue = open_paper_venue(paper_config(settings), path, waits=True)
         self._market = PaperMarket(self.venue)
-        self.gateway = Gateway(self.venue, self.writer.check, self._now_ns, inline=True)
+        self.gateway = Gateway(
+            self.venue, self.writer.check, self._now_ns, inline=True, answer=self.venue.answer
+        )
         self._counterparty = Counterparty(self.gateway, self._market, alert)
         self.config = execution_config(settings, symbols, self.venue.instruments())
         self._wall_ns = wall_ns
@@ -90,6 +92,11 @@ class PaperAccount:
     def ready(self) -> bool:
         """True: the venue is in this process, book and venue always agree."""
         return True
+
+    @property
+    def opens(self) -> bool:
+        """True, as for `ready`."""
+        return self.ready
 
     @property
     def max_signal_age_ns(self) -> int | None:
@@ -116,9 +123,9 @@ class PaperAccount:
         """Say whether the flow must not end yet: on paper nothing happens after the last record."""
         return False
 
-    def attend(self, *, records: bool) -> list[Out]:
+    def attend(self, *, records: bool, heard_ns: Mapping[str, int]) -> list[Out]:
         """Put in force what people have asked for; return what happened."""
-        del records
+        del records, heard_ns
         self.writer.keep()
         logic, requests = self._logic, self._requests
         if logic is None or requests is None or not self._asked:

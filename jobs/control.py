@@ -6,10 +6,11 @@ from typing import Any, TypeVar
 
 from domain.control import ControlKind, TradingState
 from domain.errors import BadUse, Corrupt
-from domain.nanos import iso
+from domain.nanos import SECOND_NS, iso
 from jobs.places import Place
 from jobs.strategies import known_strategies
 from sources.control_folder import Answer
+from trading.readiness import Cause
 from trading.risk.control import Controls, control_event
 
 A = TypeVar("A")
@@ -18,6 +19,12 @@ PATIENCE_S = 2.0
 """How long an answer is waited for: an engine that is up gives it within a tenth of that."""
 
 _LOOK_S = 0.02
+
+_STALE_NS = 5 * SECOND_NS
+"""A process that is at work says every second how ready its account is; after so long without a
+word it is gone or stuck."""
+
+_UNKNOWN = "unknown"
 
 
 class ControlLine:
@@ -95,10 +102,10 @@ class ControlLine:
         return {"outcome": answer.outcome, "words": answer.words}
 
     def state(self) -> dict[str, Any]:
-        """Return the trading states and what waits, ready for JSON.
+        """Return the trading states, the readiness and what waits, as plain values for JSON.
 
-        They are those of the journal, and kills that have been carried out and wait for it. Where
-        they cannot be read, ``fault`` says why.
+        The states are those of the journal, and kills that have been carried out and wait for it.
+        Where they cannot be read, ``fault`` says why. ``readiness`` is as `readiness` gives it.
         """
         folder = self._folder
         fault = ""
@@ -114,6 +121,38 @@ class ControlLine:
             "fault": fault,
             "scopes": scopes_of(controls),
             "waiting": folder.waiting(),
+            "readiness": self.readiness(),
+        }
+
+    def readiness(self) -> dict[str, Any] | None:
+        """Return where the account stands on the ladder of readiness.
+
+        None on paper, where book and venue always agree.
+
+        ``trades`` says whether orders may leave, exits at least; ``rung`` is ``unknown`` where the
+        process of the account has not been heard of lately. ``since`` is when it came there,
+        ``why`` and ``causes`` are the reasons.
+        """
+        try:
+            shown = self._folder.readiness()
+        except Corrupt as error:
+            return _unknown(str(error))
+        if shown is None:
+            at_broker = self._place.at_broker
+            return _unknown("the account has not been started yet") if at_broker else None
+        readiness, age_ns = shown.readiness, self._wall_ns() - shown.ts_ns
+        has_ended = any(one.cause is Cause.ENDED for one in readiness.causes)
+        if age_ns > _STALE_NS and not has_ended:
+            return _unknown(f"the process of the account was last heard of {iso(shown.ts_ns)}")
+        return {
+            "rung": str(readiness.rung),
+            "trades": readiness.lets_exits,
+            "since": iso(readiness.since_ns),
+            "why": readiness.why,
+            "causes": [
+                {"cause": str(one.cause), "words": one.words, "since": iso(one.since_ns)}
+                for one in readiness.causes
+            ],
         }
 
     def is_killed(self, strategy: str) -> bool:
@@ -146,6 +185,10 @@ def wait_for(answer: Callable[[], A | None], patience_s: float) -> A | None:
 
 
 UNANSWERED = "written, and nobody has answered yet: it holds from the next start of the run"
+
+
+def _unknown(why: str) -> dict[str, Any]:
+    return {"rung": _UNKNOWN, "trades": False, "since": "", "why": why, "causes": []}
 
 
 def scopes_of(controls: Controls) -> list[dict[str, Any]]:

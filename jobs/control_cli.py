@@ -178,7 +178,7 @@ def adjust(
 
 @control_app.command()
 def status(run: Run = "", account: Account = "", data: Data = DEFAULT_DATA) -> None:
-    """Show every trading state, by whom and why, and the requests that wait."""
+    """Show every trading state, by whom and why, how ready the account is, and what waits."""
     found = _line(data, run, account).state()
     if found["fault"]:
         raise BadUse(found["fault"])
@@ -191,6 +191,11 @@ def status(run: Run = "", account: Account = "", data: Data = DEFAULT_DATA) -> N
         table.add_row(*map(Text, [*cells, ", ".join(scope["said"])]))
     console = Console()
     console.print(table)
+    readiness = found["readiness"]
+    if readiness is not None:
+        words = ": ".join(filter(None, (readiness["rung"].replace("_", " "), readiness["why"])))
+        since = f", since {readiness['since']}" if readiness["since"] else ""
+        console.print(f"readiness{since}: {words}", markup=False, highlight=False, soft_wrap=True)
     for name in found["waiting"]:
         console.print(f"waits for an answer: {name}", markup=False, highlight=False)
 

@@ -6,7 +6,7 @@ a venue that plays the log's own records nothing depends on arrival or on batch 
 reports when it likes: what it says is in the journal, and a new life begins from there.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -78,7 +78,7 @@ class ExecutionLogic:
         self._last_mark: AccountMark | None = None
         # Nobody knows how long the signals of an earlier life have waited at a real venue.
         self._late: set[str] = set() if self._market is not None else self.undecided()
-        self._ready = True
+        self._ready = self._opens = True
         self._note_working()
 
     def on_batch(
@@ -87,6 +87,7 @@ class ExecutionLogic:
         late: frozenset[str] = frozenset(),
         *,
         ready: bool = True,
+        opens: bool = True,
     ) -> list[Out]:
         """Take records and signals, of each symbol in log order; return what they let happen.
 
@@ -99,6 +100,8 @@ class ExecutionLogic:
             Ids of signals that were too long on their way to open anything; once late, always late.
         ready
             Whether book and venue agree: until then no order leaves, not even an exit.
+        opens
+            Whether orders may leave that open or enlarge a position.
 
         Raises
         ------
@@ -106,7 +109,7 @@ class ExecutionLogic:
             If ticks and signals do not belong to one log.
         """
         self._late |= late
-        self._ready = ready
+        self._ready, self._opens = ready, opens
         touched: dict[str, Lane] = {}
         for event in events:
             lane = self._lanes.get(event.symbol)
@@ -180,27 +183,42 @@ class ExecutionLogic:
 
     def _run(self, lanes: Iterable[Lane]) -> list[Out]:
         """Move lanes as far as they go, and every lane that this sets free."""
-        for lane in lanes:
-            self._advance(lane)
+        self._move(tuple(lanes))
         while self._make_marks():
-            for lane in self._lanes.values():
-                self._advance(lane)
+            self._move(self._lanes.values())
         self.desk.commit()
         return self.desk.take()
 
+    def _move(self, lanes: Collection[Lane]) -> None:
+        """Let lanes decide what they wait for, send that behind one commit, and let them go on."""
+        for lane in lanes:
+            self._free(lane)
+        self._dispatch()
+        for lane in lanes:
+            self._advance(lane)
+        self._dispatch()
+
+    def _dispatch(self) -> None:
+        """Send what was admitted; what the door refuses cannot fill."""
+        if self.desk.dispatch():
+            self._note_working()
+
+    def _free(self, lane: Lane) -> bool:
+        """Decide on the signal that a lane waits for; False if it goes on waiting."""
+        if not lane.state.waiting:
+            return True
+        signal = lane.signal_due()
+        mark = None if signal is None else self._marks.get(signal.ts_event_ns)
+        if signal is None or mark is None:
+            return False
+        if signal.actionable:
+            self._decide(lane, signal, mark)
+        self._late.discard(signal.signal_id)
+        lane.decided(mark.quotes)
+        return True
+
     def _advance(self, lane: Lane) -> None:
-        state = lane.state
-        while True:
-            if state.waiting:
-                signal = lane.signal_due()
-                mark = None if signal is None else self._marks.get(signal.ts_event_ns)
-                if signal is None or mark is None:
-                    return
-                if signal.actionable:
-                    self._decide(lane, signal, mark)
-                self._late.discard(signal.signal_id)
-                lane.decided(mark.quotes)
-                continue
+        while self._free(lane):
             run = lane.take()
             if run is None:
                 return
@@ -214,6 +232,7 @@ class ExecutionLogic:
         """Show the venue the records of a run, and book what happens on them."""
         if self._market is None or not (lane.state.buy_units or lane.state.sell_units):
             return
+        self._dispatch()
         self._accounts.play(lane, run)
         self._market.on_records(lane.state.symbol, lane.records(run))
         self.desk.pump()
@@ -257,8 +276,8 @@ class ExecutionLogic:
             return
         if wish.reason:
             self.desk.deny(order, wish.reason)
-        elif signal.signal_id in self._late and abs(state.position.units + wish.change_units) > 0:
-            self.desk.deny(order, Deny.STALE_SIGNAL.value)
+        elif self._refusal(signal) and abs(state.position.units + wish.change_units) > 0:
+            self.desk.deny(order, self._refusal(signal))
         else:
             passed = self.desk.submit(order, lambda: self._shown(lane, signal, mark))
         if (
@@ -271,6 +290,12 @@ class ExecutionLogic:
             close = self._order(lane, signal, 1, -state.position.units)
             self.desk.submit(close, lambda: self._shown(lane, signal, mark))
         self._note_working(signal.symbol)
+
+    def _refusal(self, signal: Signal) -> str:
+        """Return why nothing may be opened on a signal; empty if it may."""
+        if signal.signal_id in self._late:
+            return Deny.STALE_SIGNAL.value
+        return "" if self._opens else Deny.DEGRADED.value
 
     def _order(self, lane: Lane, signal: Signal, leg: int, change_units: Decimal) -> Order:
         config = self._config

@@ -8,6 +8,7 @@ from brokers.fix.history import History
 from brokers.fix.link import Link
 from brokers.fix.messages import FixMessage
 from brokers.fix.questions import Questions
+from brokers.fix.rejections import bar_of
 from brokers.fix.reports import (
     VENUE,
     Reader,
@@ -26,6 +27,7 @@ from domain.nanos import SECOND_NS
 from domain.order_events import EventKind, OrderEvent
 from domain.orders import Order, OrderTerms
 from trading.venues import (
+    Barred,
     Capabilities,
     Command,
     Emit,
@@ -33,6 +35,7 @@ from trading.venues import (
     NotSent,
     OrderReport,
     Unsupported,
+    VenueEvent,
     VenueInstrument,
     VenueSnapshot,
 )
@@ -51,7 +54,7 @@ class FixVenue:
     def __init__(self, config: FixConfig, wall_ns: Callable[[], int]) -> None:
         self._config = config
         self._wall_ns = wall_ns
-        self._capabilities = capabilities(config.max_requests_per_s)
+        self._capabilities = capabilities(config.max_requests_per_s, config.order_types)
         self._history = History(config.store / "executions.db")
         self._sent = SentCommands()
         self._questions = Questions()
@@ -118,7 +121,7 @@ class FixVenue:
         """
         now_ns = self._wall_ns()
         listed = self._listed(command.order.symbol)
-        message = message_of(command, self._config.account, listed, now_ns)
+        message = message_of(command, self._config.account, listed, self._capabilities, now_ns)
         due_ns = now_ns + round(self._config.answer_timeout_s * SECOND_NS)
         name = self._sent.add(command, due_ns)
         try:
@@ -213,6 +216,10 @@ class FixVenue:
             self._history.confirm(event.client_order_id, message.text(Tag.CL_ORD_ID))
         self._sent.answered(event)
         self._tell(event)
+        bar = bar_of(message)
+        if bar is not None:
+            why = message.text(Tag.TEXT) or bar.reason.value
+            self._tell(Barred(bar.reason, why, event.ts_recv_ns, VENUE))
 
     def _refused(self, reject: FixMessage) -> Sent | None:
         named = self._sent.by_name(reject.text(Tag.BUSINESS_REJECT_REF_ID))
@@ -269,6 +276,6 @@ class FixVenue:
         sent = self._sent.by_name(name)
         return None if sent is None else sent.terms
 
-    def _tell(self, event: OrderEvent | LinkEvent) -> None:
+    def _tell(self, event: VenueEvent) -> None:
         if self._emit is not None:
             self._emit(event)

@@ -24,7 +24,7 @@ from domain.nanos import DAY_NS
 from domain.order_events import EventKind, OrderEvent
 from domain.orders import terms_of
 from domain.reasons import Reason
-from trading.venues import Cancel, Command, Replace, Submit, VenueEvent, VenueInstrument
+from trading.venues import Barred, Cancel, Command, Replace, Submit, VenueEvent, VenueInstrument
 
 VENUE = "ib"
 
@@ -168,8 +168,11 @@ class Desk:
         self.notices[notice.code] += 1
         self._pass(self.tracker.notice(notice, self._wall_ns()))
         self.link.notice(notice.code)
-        if answer(notice).reaction is Reaction.HALT:
-            self.link.halt(f"{notice.code}: {notice.text}")
+        told = answer(notice)
+        if told.reaction is Reaction.HALT:
+            why = f"{notice.code}: {notice.text}"
+            self.link.halt(why)
+            self._emit(Barred(told.reason, why, self._wall_ns(), VENUE))
 
     def on_price(self, request: int, tick_type: int, price: float, size: float) -> None:
         """Take nothing: prices have a session of their own."""

@@ -41,6 +41,8 @@ class AccountState(msgspec.Struct):
         The next moment; 0 before the first record.
     prices
         Bid and ask of the last market by symbol.
+    said
+        Place of the last event that was given out.
     """
 
     positions: dict[str, NetPosition] = {}
@@ -51,6 +53,7 @@ class AccountState(msgspec.Struct):
     quotes: dict[str, tuple[Decimal, Decimal]] = {}
     moment_ns: int = 0
     prices: dict[str, tuple[float, float]] = {}
+    said: int = 0
 
 
 class Account:

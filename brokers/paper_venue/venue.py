@@ -41,13 +41,18 @@ from trading.venues import (
 )
 
 
-def open_paper_venue(config: PaperVenueConfig, path: Path | None) -> "PaperVenue":
+def open_paper_venue(
+    config: PaperVenueConfig, path: Path | None, *, waits: bool = False
+) -> "PaperVenue":
     """Open the venue on its file, or on an empty one.
 
     Parameters
     ----------
     path
         The file; None for a venue in memory, which forgets all when it is closed.
+    waits
+        Whether submits are answered by `PaperVenue.answer`, several of them behind one wait for
+        the disk; otherwise each before `PaperVenue.send` returns.
 
     Raises
     ------
@@ -55,15 +60,18 @@ def open_paper_venue(config: PaperVenueConfig, path: Path | None) -> "PaperVenue
         If the file is no store of this version, or damaged.
     """
     passage.load()
-    return PaperVenue(config, open_store(path))
+    return PaperVenue(config, open_store(path), waits=waits)
 
 
 class PaperVenue:
     """The paper venue; made by `open_paper_venue`."""
 
-    def __init__(self, config: PaperVenueConfig, store: Store) -> None:
+    def __init__(self, config: PaperVenueConfig, store: Store, *, waits: bool) -> None:
         self._config = config
         self._store = store
+        self._waits = waits
+        # Answers that a killed process would find in the file, and a power cut might not leave.
+        self._unsaid: list[StoredEvent] = []
         self._emit: Emit | None = None
         self._outbox = Outbox(store.last_sequence())
         self._account = Account(config, store.account())
@@ -127,7 +135,7 @@ class PaperVenue:
         return self._instruments
 
     def send(self, command: Command) -> None:
-        """Take a command in; a submit is answered at once, a request once its time has come.
+        """Take a command in; a submit is answered now or by `answer`, a request at its time.
 
         Raises
         ------
@@ -144,11 +152,20 @@ class PaperVenue:
                 terms_of(command.order) if isinstance(command, Submit) else command.terms
             )
         self._store.log(command)
-        if isinstance(command, Submit):
-            self._submit(command.order)
-        else:
+        if not isinstance(command, Submit):
             self._request(command)
-        self._deliver()
+            self._deliver()
+            return
+        self._submit(command.order)
+        if self._waits:
+            self._unsaid += self._commit(is_durable=False)
+        else:
+            self._deliver()
+
+    def answer(self) -> None:
+        """Answer the submits that wait for it, once the disk has all of them."""
+        if self._unsaid:
+            self._deliver()
 
     def on_records(self, symbol: str, records: TickArray) -> list[StoredEvent]:
         """Play the next records of a symbol; return what was emitted.
@@ -164,7 +181,9 @@ class PaperVenue:
             self._moments.seen(int(records["ts_recv_ns"][0]))
             lane.add(records)
             lane.run(self._moments.before_ns())
-        return self._deliver()
+        events = self._deliver()
+        self._store.tidy()
+        return events
 
     def on_time(self, ts_recv_ns: int) -> list[StoredEvent]:
         """Say that all records received before a time were given; return what was emitted.
@@ -176,11 +195,13 @@ class PaperVenue:
 
     def query(self, order: Order, timeout_s: float) -> OrderReport | None:  # noqa: ARG002 - port
         """Return an order as the venue has it; None if it never arrived."""
+        self.answer()
         found = self._store.order(order.client_order_id, order.venue_order_id)
         return None if found is None else found.report()
 
     def snapshot(self, since: int | None, timeout_s: float) -> VenueSnapshot:  # noqa: ARG002 - port
         """Return the account: open orders, and those touched after ``since``, with their fills."""
+        self.answer()
         after = since or 0
         orders = [*self._store.live_orders(), *self._store.orders_after(after)]
         reports = {order.venue_order_id: order.report() for order in orders}
@@ -264,15 +285,16 @@ class PaperVenue:
 
     def _deliver(self) -> list[StoredEvent]:
         """Put on disk what is new, then say it."""
-        if not self._outbox.events and not self._outbox.touched:
+        if not (self._outbox.events or self._outbox.touched or self._unsaid):
             return []
-        events = self._commit()
+        events = [*self._unsaid, *self._commit()]
+        self._unsaid = []
         if self._emit is not None:
             for event in events:
                 self._emit(event)
         return events
 
-    def _commit(self) -> list[StoredEvent]:
+    def _commit(self, *, is_durable: bool = True) -> list[StoredEvent]:
         outbox = self._outbox
         for lane in self._lanes.values():
             for order in lane.trailing():
@@ -284,7 +306,10 @@ class PaperVenue:
         self._account.state.prices = {
             symbol: lane.price for symbol, lane in self._lanes.items() if lane.price is not None
         }
-        self._store.commit(outbox.events, stored, self._account.state)
+        if is_durable:
+            # Where nothing else is new, this is what makes the file wait for the disk.
+            self._account.state.said = outbox.sequence
+        self._store.commit(outbox.events, stored, self._account.state, is_durable=is_durable)
         return outbox.take()
 
     def _lane(self, symbol: str) -> Lane:

@@ -24,6 +24,7 @@ from trading.venues import (
     OrderReport,
     Replace,
     Submit,
+    Unanswered,
     Unsupported,
     VenueSnapshot,
 )
@@ -293,12 +294,15 @@ class MuteVenue(SilentVenue):
         raise Retry(msg)
 
 
-def test_a_question_that_nobody_can_answer_now_leaves_nothing() -> None:
+def test_a_question_that_nobody_can_answer_now_says_why() -> None:
     """Not "not found": that would end an order that may be alive."""
     floor = Floor(venue=MuteVenue())
     floor.gateway.query(limit_order("s-0"))
     floor.gateway.snapshot(3)
-    assert floor.gateway.drain() == []
+    assert floor.gateway.drain() == [
+        Unanswered("s-0", "later", "s-0: no answer in 5.0 s", START_NS),
+        Unanswered("", "later", "3: no answer in 60.0 s", START_NS),
+    ]
 
 
 def test_a_question_to_a_real_venue_holds_nobody_up() -> None:

@@ -18,13 +18,15 @@ from config.accounts import LEDGER_FILE, account_folder
 from config.settings import settings_of, without_secrets
 from domain.adjustments import PositionAdjustment
 from domain.control import ControlKind, TradingState
+from domain.nanos import SECOND_NS
 from jobs import cli, control_cli
 from jobs.control import ControlLine
 from jobs.places import find_place, place_of
 from sources.adjustment_folder import ADJUSTMENTS_FOLDER, AdjustmentFolder
-from sources.control_folder import CONTROL_FOLDER, ControlFolder
+from sources.control_folder import CONTROL_FOLDER, READINESS_FILE, ControlFolder
 from tests.brokers.floor import ACCOUNT, START_NS, Engine, Floor, limit_order, plan_of
 from trading.journal.journal import Journal
+from trading.readiness import Cause, Readiness, Rung, Standing, ended
 from trading.risk.control import Controls, ScopeState
 
 Ended = tuple[int, str, str]
@@ -423,6 +425,60 @@ def test_words_of_people_are_shown_as_they_are(run: Run, tmp_path: Path) -> None
     assert "[red]see [link=x]this" in run("status")[1]
 
 
+def test_the_command_line_and_the_page_tell_how_ready_an_account_is(
+    run: Run, tmp_path: Path
+) -> None:
+    """Where it stands, since when and why; nothing that is too old, unreadable or another's."""
+    path = plan(tmp_path, "r1") / "control"
+    folder = ControlFolder(path, ACCOUNT)
+    clock = [START_NS]
+    place = find_place(tmp_path, "", "")._replace(at_broker=True)
+    line = ControlLine(place, lambda: clock[0])
+    assert "readiness" not in run("status")[1]
+    never = line.readiness()
+    assert never is not None
+    assert (never["rung"], never["trades"]) == ("unknown", False)
+    assert never["why"] == "the account has not been started yet"
+
+    lost = Standing(Cause.LINK_DOWN, "the order link is down: ReadError", START_NS)
+    folder.write_readiness(Readiness(Rung.CANCEL_ONLY, (lost,), START_NS), START_NS)
+    since = "2024-03-05T12:00:00.000Z"
+    assert line.readiness() == {
+        "rung": "cancel_only",
+        "trades": False,
+        "since": since,
+        "why": lost.words,
+        "causes": [{"cause": "link_down", "words": lost.words, "since": since}],
+    }
+    assert folder.waiting() == []
+    assert folder.new() == []
+    clock[0] += 6 * SECOND_NS
+    stale = line.readiness()
+    assert stale is not None
+    assert stale["why"] == f"the process of the account was last heard of {since}"
+    out = run("status")[1]
+    assert f"readiness: unknown: the process of the account was last heard of {since}" in out
+
+    now_ns = time.time_ns()  # noqa: TID251 - the edge: the command has no other clock
+    folder.write_readiness(Readiness(Rung.CANCEL_ONLY, (lost,), START_NS), now_ns)
+    assert f"readiness, since {since}: cancel only: {lost.words}" in run("status")[1]
+    folder.write_readiness(ended(START_NS, "stopped"), START_NS)
+    over = line.readiness()
+    assert over is not None
+    assert (over["rung"], over["why"]) == (
+        "halted",
+        "the process of the account has ended: stopped",
+    )
+    other = ControlFolder(tmp_path / "other", "b")
+    other.write_readiness(Readiness(Rung.READY, (), START_NS), START_NS)
+    for bad in (b"{", (other.path / READINESS_FILE).read_bytes()):
+        (path / READINESS_FILE).write_bytes(bad)
+        unread = line.readiness()
+        assert unread is not None
+        assert (unread["rung"], unread["trades"]) == ("unknown", False)
+        assert READINESS_FILE in unread["why"]
+
+
 def test_the_page_reads_what_the_command_line_reads(tmp_path: Path) -> None:
     """States by journal, with kills that wait for it laid over; plain values, fit for JSON."""
     folder = ControlFolder(plan(tmp_path, "r1") / "control", ACCOUNT)
@@ -436,7 +492,13 @@ def test_the_page_reads_what_the_command_line_reads(tmp_path: Path) -> None:
         "since": "",
         "said": [],
     }
-    assert line.state() == {"account": ACCOUNT, "fault": "", "scopes": [whole], "waiting": []}
+    assert line.state() == {
+        "account": ACCOUNT,
+        "fault": "",
+        "scopes": [whole],
+        "waiting": [],
+        "readiness": None,
+    }
     found = line.kill("Ada", "fire", "edge-hold")
     assert found["outcome"] == "written"
     assert line.state()["scopes"] == [whole]

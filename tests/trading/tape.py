@@ -156,10 +156,12 @@ class Desk:
         self.journal = Journal.open(f"sqlite:///{self.folder / 'ledger.db'}", self.config.account)
         self.journal.acquire("desk", 1, LEASE_NS)
         self.venue = open_paper_venue(
-            PaperVenueConfig(account=self.config.account), self.folder / "venue.db"
+            PaperVenueConfig(account=self.config.account), self.folder / "venue.db", waits=True
         )
         market = PaperMarket(self.venue)
-        self.gateway = FaultyDoor(self.venue, lambda: None, lambda: 1, inline=True)
+        self.gateway = FaultyDoor(
+            self.venue, lambda: None, lambda: 1, inline=True, answer=self.venue.answer
+        )
         self.gateway.before, self.gateway.after = faults.get("before", {}), faults.get("after", {})
         self.gateway.start(market.hear)
         self.counterparty = Counterparty(

@@ -5,15 +5,16 @@ replay the desk follows what was decided then, whatever it would decide now. Eve
 reports is journaled before anybody acts on it.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable
 
 from msgspec.structs import replace
 
-from domain.control import ControlEvent, ControlKind, TradingState
+from domain.control import ControlEvent, ControlKind
 from domain.errors import Reject
 from domain.order_events import EventKind, OrderEvent
 from domain.orders import Order, OrderTerms
-from trading.desk.acts import code_of, own_act, quarantine, restated
+from trading.desk.acts import code_of, own_act, quarantine, restated, strategy_halt
 from trading.desk.entries import draft_of
 from trading.desk.past import Past, later_place
 from trading.desk.ports import Accounts, Door, Out
@@ -33,20 +34,22 @@ from trading.orders.effects import (
 )
 from trading.orders.state import EXTERNAL
 from trading.risk.case import RiskContext
-from trading.risk.control import lowered
 from trading.risk.gate import RiskGate
 from trading.venues import (
     AccountCharge,
+    Barred,
     Cancel,
     LinkEvent,
     NotSent,
     Replace,
     Submit,
+    Unanswered,
+    Unsent,
     VenueSnapshot,
 )
 
 Read = Callable[[], RiskContext]
-Report = AccountCharge | LinkEvent | VenueSnapshot
+Report = AccountCharge | Barred | LinkEvent | Unanswered | Unsent | VenueSnapshot
 
 
 class Desk:
@@ -100,6 +103,7 @@ class Desk:
         self._gates = tuple(gates)
         self._past = past
         self._newest_seq = past.known_seq
+        self._leaving: deque[str] = deque()
         self.believe: Callable[[OrderEvent], OrderEvent | None] = lambda event: event
         """Says what to make of "not found": the event, or None while it proves too little. A venue
         in this process never errs."""
@@ -108,7 +112,9 @@ class Desk:
     # Orders out.
 
     def submit(self, order: Order, read: Read) -> bool:
-        """Judge an order (``initialized``), and send it if it may leave.
+        """Judge an order (``initialized``); if it may leave, it does so with the next `dispatch`.
+
+        From now on it counts as sent, for the limits and in the book.
 
         Parameters
         ----------
@@ -131,15 +137,30 @@ class Desk:
             return False
         self._enter(order)
         self._enter(own_act(EventKind.SUBMIT, order, 0))
-        self._journal.commit()
         self._gate_of(order.symbol).sent(order.client_order_id)
-        sent = self._order(order.client_order_id)
-        try:
-            self._door.send(Submit(sent))
-        except NotSent:
-            self._refused(order, "not_sent")
-        except Reject as error:
-            self._refused(order, code_of(error))
+        self._leaving.append(order.client_order_id)
+        return True
+
+    def dispatch(self) -> bool:
+        """Send what was let through, in that order, once one commit has all of it on disk.
+
+        Returns
+        -------
+        bool
+            Whether there was anything to send.
+        """
+        if not self._leaving:
+            return False
+        self._journal.commit()
+        while self._leaving:
+            # Taken out before it is sent: whatever that ends in, it is not sent again.
+            order = self._order(self._leaving.popleft())
+            try:
+                self._door.send(Submit(order))
+            except (NotSent, Reject) as error:
+                # It provably never left.
+                reject = own_act(EventKind.REJECT, order, 0)
+                self.on_event(replace(reject, reason=code_of(error)))
         self.pump()
         return True
 
@@ -162,6 +183,7 @@ class Desk:
         request
             Number of the request; None for the next one.
         """
+        self.dispatch()
         state = self.book[client_order_id]
         if not state.is_open:
             return
@@ -184,6 +206,7 @@ class Desk:
         bool
             Whether they were let through.
         """
+        self.dispatch()
         state = self.book[client_order_id]
         if not state.is_open:
             return False
@@ -261,8 +284,10 @@ class Desk:
             self._act(effect, fresh=True)
 
     def commit(self) -> None:
-        """Make all durable that has happened."""
+        """Send what waits to be sent, and make all durable that has happened."""
+        self.dispatch()
         self._journal.commit()
+        self._journal.tidy()
 
     def take(self) -> list[Out]:
         """Return what has happened since the last call."""
@@ -343,15 +368,7 @@ class Desk:
         self.keep(self._gate_of(order.symbol).filled(order, booked.ts_recv_ns))
 
     def _halt(self, strategy: str, why: str) -> None:
-        controls = self._gates[0].controls
-        event = lowered(
-            controls,
-            TradingState.HALTED,
-            "order_book",
-            self.book.clock_ns,
-            strategy=strategy,
-            reason=why,
-        )
+        event = strategy_halt(self._gates[0].controls, strategy, why, self.book.clock_ns)
         if event is not None:
             self.keep([event])
 
@@ -375,13 +392,8 @@ class Desk:
             refused = (
                 EventKind.CANCEL_REJECT if isinstance(command, Cancel) else EventKind.REPLACE_REJECT
             )
-            reason = "not_sent" if isinstance(error, NotSent) else code_of(error)
-            self.on_event(replace(event, kind=refused, reason=reason, terms=None))
+            self.on_event(replace(event, kind=refused, reason=code_of(error), terms=None))
         self.pump()
-
-    def _refused(self, order: Order, reason: str) -> None:
-        """Close an order that provably never left."""
-        self.on_event(replace(own_act(EventKind.REJECT, order, 0), reason=reason))
 
     def _order(self, name: str) -> Order:
         return self.book[name].order

@@ -1,13 +1,13 @@
 """What a desk needs of others: a door to the venue, and somebody who keeps the accounts."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from domain.control import ControlEvent
 from domain.orders import Execution, Order, Position
 from trading.orders.effects import Alert, Booked
 from trading.orders.state import OrderState
-from trading.venues import Command, VenueEvent, VenueSnapshot
+from trading.venues import Command, Unanswered, VenueEvent, VenueSnapshot
 
 Out = Order | Execution | Position | ControlEvent
 """What an account emits."""
@@ -31,14 +31,24 @@ class Door(Protocol):
         ...
 
     def query(self, order: Order) -> None:
-        """Ask about an order; the answer comes among the events, if there is one."""
+        """Ask about an order; the answer comes among the reports, or why there is none."""
         ...
 
     def snapshot(self, since: int | None) -> None:
-        """Ask for the whole record of the account; it comes among the reports."""
+        """Ask for the whole record of the account; it comes as an answer about an order does."""
         ...
 
-    def drain(self) -> list[VenueEvent | VenueSnapshot]:
+    def resend(self, now_ns: int, may: Callable[[Order], str | None]) -> None:
+        """Try the orders again that never left, as far as each may leave now.
+
+        Parameters
+        ----------
+        may
+            None if it may, a code if it never may, an empty text if it has to wait.
+        """
+        ...
+
+    def drain(self) -> list[VenueEvent | VenueSnapshot | Unanswered]:
         """Return what has been reported since the last call, in its order."""
         ...
 

@@ -26,7 +26,7 @@ from tests.brokers.fix.rigs import (
     submit,
 )
 from trading.orders.book import OrderBook
-from trading.venues import Cancel, NotSent, Submit, VenueSnapshot
+from trading.venues import Barred, Cancel, NotSent, Submit, VenueSnapshot
 
 
 def test_cut_before_the_answer_leaves_the_order_in_doubt_and_asks_after_the_next_logon(
@@ -224,6 +224,8 @@ def test_refusal_that_names_only_a_number_finds_its_order(rig: Rig, kind: str) -
     event = rig.until_told(EventKind.REJECT)
     assert (event.client_order_id, event.request) == (order.client_order_id, 0)
     assert event.reason == ("bad_terms" if kind == "3" else "not_authorised")
+    bars = [told.reason for told in rig.told if isinstance(told, Barred)]
+    assert bars == ([] if kind == "3" else ["not_authorised"])
 
 
 def test_unreadable_report_is_told_as_a_gap_and_the_session_goes_on(rig: Rig) -> None:

@@ -126,7 +126,7 @@ def test_a_log_that_falls_silent_kills(scene: tuple[OandaServer, Where]) -> None
         names = rest_many(life, 5)
         began_ns = where.wall_ns()
         while where.wall_ns() - began_ns < 6 * interval_ms * 1_000_000:
-            life.account.attend(records=True)
+            life.account.attend(records=True, heard_ns={})
             time.sleep(0.01)
         assert statuses(life, names) == {"accepted"}
         life.until(lambda: not life.book.open_states(), "all canceled")
