@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from brokers.kill_numbers import is_of_kill, kill_number
 from brokers.questions import Questions
 from brokers.unsent import NOT_SENT, UnsentOrders, refusal
 from domain.errors import Reject
-from domain.ids import LAST_REQUEST
 from domain.order_events import EventKind, OrderEvent
 from domain.orders import Order
 from domain.reasons import Reason
@@ -43,10 +43,6 @@ _log = logging.getLogger(__name__)
 _CLOSING = frozenset({EventKind.REJECT, EventKind.CANCELED, EventKind.EXPIRED, EventKind.NOT_FOUND})
 _IN_VAIN = frozenset({EventKind.CANCEL_REJECT, EventKind.SEND_UNKNOWN})
 
-_KILL_NUMBERS = 100
-"""Cancels of a kill are numbered down from the highest number, so far down at most: the book, which
-counts up, never comes there."""
-
 
 class Killed(Reject):
     """The kill switch is on: no order leaves, cancels do."""
@@ -59,11 +55,6 @@ class KillReport(NamedTuple):
 
     canceled: tuple[str, ...]
     failed: tuple[str, ...]
-
-
-def _of_kill(event: OrderEvent) -> bool:
-    first: int = LAST_REQUEST - _KILL_NUMBERS
-    return event.request > first
 
 
 def _nothing() -> None:
@@ -299,10 +290,8 @@ class Gateway:
             for name, order in list(self._open.items()):
                 if strategy not in ("", order.strategy) or name in self._ending:
                     continue
-                # The book hands numbers out from 1 on; a kill cannot wait to ask it for one.
-                tries = self._kills.get(name, 0)
-                self._kills[name] = tries + 1
-                number = LAST_REQUEST - tries % _KILL_NUMBERS
+                number = kill_number(self._kills.get(name, 0))
+                self._kills[name] = self._kills.get(name, 0) + 1
                 asked = replace(order, ts_recv_ns=now_ns)
                 # Before the send: its answer may come while it still goes on.
                 self._ending.add(name)
@@ -327,7 +316,7 @@ class Gateway:
             return
         if isinstance(event, OrderEvent):
             self._note(event)
-            if self._questions.are_apart and _of_kill(event) and event.kind in _IN_VAIN:
+            if self._questions.are_apart and is_of_kill(event.request) and event.kind in _IN_VAIN:
                 # No request of the book's has failed: how the order stands is all there is to it.
                 order = self._open.get(event.client_order_id)
                 if order is not None:

@@ -17,6 +17,7 @@ class ExecutionSettings(Section):
     account: str = "paper-1"
     account_currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
     start_balance: Amount = Decimal(100_000)
+    """On paper, and where a broker names no balance."""
     fraction: Fraction = Decimal("0.2")
     """Notional of a new position as a part of equity."""
     user: str = "nobody"

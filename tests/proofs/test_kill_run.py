@@ -37,7 +37,7 @@ SHUT_S, HANDED_S, BROKER_S = (0.1, 1.0, 6.0) if SLOW else (1.0, 5.0, 30.0)
 """Until no order reaches the broker, all cancels are handed to the adapter, and all are at the
 broker, whose limit stretches them over 2.5 s. The quick lane has other tests beside it."""
 
-DAY = ("--symbols", "EURUSD,NZDUSD", "--from", "2014-05-06T08:00", "--to", "2014-05-07T08:00")
+DAY = ("--symbols", "EURUSD,NZDUSD", "--from", "2014-05-06T08:00", "--to", "2014-05-09T08:00")
 SPEED = "600"
 BEAT_MS = 500
 
@@ -110,7 +110,7 @@ def oanda(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OandaServ
         yield server
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("way", WAYS if SLOW else WAYS[:1])
 def test_a_live_run_is_killed_for_good(
     way: Way,

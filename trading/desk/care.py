@@ -77,7 +77,7 @@ class Care:
         doubts: DoubtConfig | None = None,
     ) -> None:
         self.compared: Compared | None = None
-        """The last whole record since the link is up, and what came of it."""
+        """The last whole record since anything was last amiss, and what came of it."""
         self.silent_ns: int | None = None
         """For how long the log has given no record though it should; None while it does."""
         self._desk = desk
@@ -221,6 +221,7 @@ class Care:
     def _break(self, ts_ns: int) -> None:
         """Let nothing but cancels leave until a whole record from after a moment agrees."""
         self._agreed = False
+        self.compared = None
         self._broken_ns = ts_ns
 
     def _on_link(self, event: LinkEvent, now_ns: int) -> None:
@@ -234,7 +235,6 @@ class Care:
         self._has_gap |= event.gap
         if not event.up or event.gap:
             self._why = event.reason
-            self.compared = None
             self._break(event.ts_recv_ns)
             for doubt in self._desk.book.lost_answers(now_ns, event.reason or "the link was lost"):
                 self._desk.on_event(doubt)

@@ -331,8 +331,7 @@ class Desk:
                     self._journal.project(order)
                 state = self.book[order.client_order_id]
                 if state.is_open:
-                    # A kill cancels it too, and names the last replace that is in force.
-                    if order.strategy == EXTERNAL or state.known_request:
+                    if order.strategy == EXTERNAL or state.known_request:  # A kill cancels it too.
                         self._door.adopt([state])
                 else:
                     self._door.closed(order.client_order_id)
@@ -371,9 +370,8 @@ class Desk:
         state = self.book[name]
         number, previous = self.book.next_request(name), state.previous_request
         now_ns = self.book.clock_ns
-        event = replace(
-            own_act(EventKind.REPLACE_REQUEST, state.order, number, now_ns), terms=terms
-        )
+        asked = own_act(EventKind.REPLACE_REQUEST, state.order, number, now_ns)
+        event = replace(asked, terms=terms)
         if self._enter(event):
             self._journal.commit()
             command = Replace(self._at(name, now_ns), terms, number, previous)
@@ -383,9 +381,8 @@ class Desk:
         try:
             self._door.send(command)
         except (NotSent, Reject) as error:
-            refused = (
-                EventKind.CANCEL_REJECT if isinstance(command, Cancel) else EventKind.REPLACE_REJECT
-            )
+            is_cancel = isinstance(command, Cancel)
+            refused = EventKind.CANCEL_REJECT if is_cancel else EventKind.REPLACE_REJECT
             self.on_event(replace(event, kind=refused, reason=code_of(error), terms=None))
         self.pump()
 

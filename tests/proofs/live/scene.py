@@ -233,7 +233,9 @@ class Life:
         """Judge and send an order as the engine does: never while the account is not ready."""
         if not self.account.ready:
             return False
-        return self.logic.desk.submit(order, lambda: context_of(order))
+        passed = self.logic.desk.submit(order, lambda: context_of(order))
+        self.logic.desk.dispatch()
+        return passed
 
     def signal(self, side: Side, *, late: bool = False) -> Order:
         """Let the market pass the next minute, with a signal; return the order as decided."""
