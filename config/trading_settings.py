@@ -16,6 +16,9 @@ class ExecutionSettings(Section):
     account: str = "paper-1"
     account_currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
     start_balance: Amount = Decimal(100_000)
+    position_mode: Literal["netting", "fifo", "hedging"] = "netting"
+    """How the account keeps positions: one net one a pair, trades of one side that are closed
+    oldest first, or trades of both sides. A broker's account must be kept so."""
     fraction: Fraction = Decimal("0.2")
     """Notional of a new position as a part of equity."""
     user: str = "nobody"

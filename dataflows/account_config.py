@@ -14,11 +14,11 @@ from domain.nanos import MS_NS
 from trading.execution_config import ExecutionConfig
 from trading.risk import limits
 from trading.risk.limits import AccountLimits
-from trading.venues import VenueInstrument
+from trading.venues import Capabilities, PositionMode, VenueInstrument
 
 
-def account_limits(risk: RiskSettings) -> AccountLimits:
-    """Return the bounds of the gate."""
+def account_limits(risk: RiskSettings, mode: PositionMode = "netting") -> AccountLimits:
+    """Return the bounds of the gate for an account that keeps positions so."""
     rates = limits.RateLimits(
         risk.orders_per_min, risk.order_burst, risk.messages_per_min, risk.message_burst
     )
@@ -52,7 +52,9 @@ def account_limits(risk: RiskSettings) -> AccountLimits:
             max_currency_gross=risk.max_currency_gross,
             max_currency_net=risk.max_currency_net,
         ),
-        margin=limits.MarginLimits(min_level=risk.min_margin_level),
+        margin=limits.MarginLimits(
+            min_level=risk.min_margin_level, rule="both_legs" if mode == "hedging" else "net"
+        ),
         loss=limits.LossLimits(
             max_daily_fraction=risk.max_daily_loss_fraction,
             max_rolling_fraction=risk.max_rolling_loss_fraction,
@@ -87,14 +89,39 @@ def execution_config(
         account=account_of(settings),
         account_currency=execution.account_currency,
         start_balance=execution.start_balance,
+        position_mode=execution.position_mode,
         fraction=execution.fraction,
-        limits=account_limits(settings.risk),
+        limits=account_limits(settings.risk, execution.position_mode),
         margin_rates={symbol: one.margin_rate for symbol, one in instruments.items()},
         time_in_force=execution.time_in_force,
         max_slippage_pips=slippage or None,
         grace_ns=settings.ingest.grace_ms * MS_NS,
         lateness_ns=settings.ingest.lateness_ms * MS_NS,
     )
+
+
+def check_capabilities(config: ExecutionConfig, able: Capabilities) -> None:
+    """Refuse an account that its venue cannot keep, or whose orders it cannot take.
+
+    Raises
+    ------
+    BadUse
+        With the setting to change.
+    """
+    mode, modes = config.position_mode, sorted(able.position_modes)
+    if mode not in modes or (mode == "hedging" and not able.reduce_only):
+        msg = (
+            f"{config.venue} keeps positions as {', '.join(modes)}: set execution.position_mode to "
+            "what the account is"
+        )
+        raise BadUse(msg)
+    times = able.times_in_force.get("market", frozenset())
+    if config.time_in_force not in times:
+        msg = (
+            f"{config.venue} takes market orders as {', '.join(sorted(times))}: "
+            f"set execution.time_in_force to one of them"
+        )
+        raise BadUse(msg)
 
 
 def account_of(settings: Settings) -> str:

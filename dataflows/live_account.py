@@ -13,7 +13,7 @@ from typing import Any
 from brokers.gateway import Gateway
 from brokers.kill_switch import KillSwitch
 from config.settings import Settings
-from dataflows.account_config import account_of, execution_config
+from dataflows.account_config import account_of, check_capabilities, execution_config
 from dataflows.venues import open_venue
 from domain.errors import BadUse, Retry
 from domain.nanos import MS_NS
@@ -86,13 +86,7 @@ class LiveAccount:
             msg = f"{self.gateway.venue.name} does not trade {', '.join(missing)} in this account"
             raise BadUse(msg)
         self.config = execution_config(self._settings, self._symbols, instruments)
-        allowed = self.gateway.venue.capabilities.times_in_force.get("market", frozenset())
-        if self.config.time_in_force not in allowed:
-            msg = (
-                f"{self.gateway.venue.name} takes market orders as {', '.join(sorted(allowed))}: "
-                f"set execution.time_in_force to one of them"
-            )
-            raise BadUse(msg)
+        check_capabilities(self.config, self.gateway.venue.capabilities)
 
     def build(self, state: Mapping[str, Any] | None) -> ExecutionLogic:
         """Return the account as journal and venue have it; it may not be ready yet."""
@@ -108,6 +102,7 @@ class LiveAccount:
             self._say,
             logic.last_sequence,
             lambda snapshot: self._begin(logic, snapshot),
+            compares_prices=self.config.position_mode != "hedging",
         )
         logic.desk.believe = care.believe
         now_ns = self._wall_ns()

@@ -65,7 +65,7 @@ class Source:
     dsn, account
         Of the journal.
     settings
-        Account currency and start balance.
+        Account currency, start balance and how positions are kept.
     run, data
         The run whose archive has the quotes, and its data folder; None: there is none.
     """
@@ -88,6 +88,7 @@ def state(source: Source, booked: Booked, day: date) -> StatedDay:
             booked,
             INSTRUMENTS,
             market.quotes_of,
+            execution.position_mode,
         )
         stated = books.statement(day)
         before = books.statement(previous_trade_date(day))

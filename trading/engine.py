@@ -12,9 +12,10 @@ from typing import Any
 
 from domain.control import ControlEvent
 from domain.ids import client_order_id
-from domain.orders import Order, OrderSide, with_terms
+from domain.orders import Order, OrderSide, PositionEffect, with_terms
 from domain.predictions import Signal
 from domain.ticks import TickBatch
+from trading.accounts.held import sides
 from trading.counterparty import Counterparty
 from trading.decisions import Situation, wish_of
 from trading.desk.ports import Out
@@ -25,7 +26,7 @@ from trading.marks import AccountMark
 from trading.orders.holdings import Exposure
 from trading.risk.codes import Deny
 from trading.risk.control import Controls
-from trading.snapshots import SNAPSHOT_VERSION, ExecutionState, dump
+from trading.snapshots import SNAPSHOT_VERSION, ExecutionState, dump, mode_of
 from trading.starting import begin
 from trading.venues import AccountCharge
 
@@ -169,6 +170,7 @@ class ExecutionLogic:
             v=SNAPSHOT_VERSION,
             account=self._config.account,
             account_currency=self._config.account_currency,
+            position_mode=mode_of(self._config.position_mode),
             journal_seq=self._past.from_seq if behind else self._journal.head.seq,
             book=self.desk.book.dump() if behind else None,
             venue_sequences={} if self._market is None else self._market.sequences(),
@@ -246,36 +248,40 @@ class ExecutionLogic:
             units=state.position.units,
             in_flight_units=state.buy_units - state.sell_units,
             mark=mark,
+            sides=sides(state.held) if config.position_mode == "hedging" else None,
         )
         wish = wish_of(signal.side, now, config.sizing)
         if wish is None:
             return
-        order = self._order(lane, signal, wish.leg, wish.change_units)
+        order = self._order(lane, signal, wish.leg, wish.change_units, wish.effect)
+        exits = wish.effect == "reduce_only" or state.position.units + wish.change_units == 0
         passed = False
         if not self._ready:
             self.desk.deny(order, Deny.NOT_RECONCILED.value)
             return
         if wish.reason:
             self.desk.deny(order, wish.reason)
-        elif signal.signal_id in self._late and abs(state.position.units + wish.change_units) > 0:
+        elif signal.signal_id in self._late and not exits:
             self.desk.deny(order, Deny.STALE_SIGNAL.value)
         else:
             passed = self.desk.submit(order, lambda: self._shown(lane, signal, mark))
-        if (
-            not passed
-            and state.position.units
-            and not now.in_flight_units
-            and signal.side != "flat"
-        ):
+        if not passed and state.position.units and not now.in_flight_units and not exits:
             # What was denied was a flip: the position that the signal is against is closed still.
             close = self._order(lane, signal, 1, -state.position.units)
             self.desk.submit(close, lambda: self._shown(lane, signal, mark))
         self._note_working(signal.symbol)
 
-    def _order(self, lane: Lane, signal: Signal, leg: int, change_units: Decimal) -> Order:
+    def _order(
+        self,
+        lane: Lane,
+        signal: Signal,
+        leg: int,
+        change_units: Decimal,
+        effect: PositionEffect = "default",
+    ) -> Order:
         config = self._config
         side: OrderSide = "buy" if change_units > 0 else "sell"
-        terms = config.terms(abs(change_units), self._bound(lane, side))
+        terms = config.terms(abs(change_units), self._bound(lane, side), effect)
         order = Order(
             client_order_id=client_order_id(config.strategy, signal.signal_id, leg, attempt=0),
             account=config.account,

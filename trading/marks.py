@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from domain.instruments import Instrument
 from domain.orders import Position
-from trading.positions import NetPosition, unrealised
+from trading.accounts.held import HeldPosition, held_profit, sides
+from trading.accounts.trades import Trades
+from trading.positions import NetPosition
 from trading.quotes import LazyQuotes, Quote
-from trading.risk.exposure import Held, held_of
+from trading.risk.exposure import Held
 
 _ZERO = Decimal(0)
 
@@ -24,7 +27,8 @@ class Contribution(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=F
     """What one lane knew while its clock was in ``[since_ns, until_ns)``.
 
     ``quote_recv_ns`` is the receive time of the quote ``bid``/``ask``, which are None before the
-    first tick. ``buy_units`` and ``sell_units`` (>= 0) are what its orders could still fill.
+    first tick. ``buy_units`` and ``sell_units`` (>= 0) are what its orders could still fill;
+    ``trades`` and ``charged_account`` are as in `trading.lanes.LaneState`.
     """
 
     since_ns: int
@@ -35,6 +39,13 @@ class Contribution(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=F
     position: NetPosition
     buy_units: Decimal = _ZERO
     sell_units: Decimal = _ZERO
+    trades: Trades | UnsetType = UNSET
+    charged_account: Decimal | UnsetType | None = UNSET
+
+    @property
+    def holding(self) -> HeldPosition:
+        """What was held."""
+        return HeldPosition(self.position, () if self.trades is UNSET else self.trades)
 
 
 class AccountMark(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -157,7 +168,8 @@ class MarkBook:
         prices: dict[str, tuple[float, float]] = {}
         realised: Decimal | None = _ZERO
         recv_ns: int | None = None
-        exposed: list[tuple[str, NetPosition]] = []
+        exposed: list[tuple[str, HeldPosition]] = []
+        charges = self._state.charges_account
         held: dict[str, Held] = {}
         for symbol, part in parts:
             if part is None:
@@ -167,17 +179,20 @@ class MarkBook:
                 prices[symbol] = (part.bid, part.ask)
                 if recv_ns is None or part.quote_recv_ns > recv_ns:
                     recv_ns = part.quote_recv_ns
-            if part.position.units or part.buy_units or part.sell_units:
-                held[symbol] = held_of(part.position.units, part.buy_units, part.sell_units)
-            if part.position.average_price is not None:
-                exposed.append((symbol, part.position))
+            if part.charged_account is not UNSET:
+                charges = _plus(charges, part.charged_account)
+            holding = part.holding
+            if holding.is_open or part.buy_units or part.sell_units:
+                held[symbol] = Held(*sides(holding), part.buy_units, part.sell_units)
+            if holding.is_open:
+                exposed.append((symbol, holding))
         quotes = LazyQuotes(prices, rules.instruments)
         open_profit: Decimal | None = _ZERO
-        for symbol, position in exposed:
-            profit = unrealised(position, rules.instruments[symbol], rules.account_currency, quotes)
+        for symbol, holding in exposed:
+            profit = held_profit(holding, rules.instruments[symbol], rules.account_currency, quotes)
             open_profit = _plus(open_profit, profit)
         equity = _plus(_plus(self._start_balance, realised), open_profit)
-        equity = _plus(equity, self._state.charges_account)
+        equity = _plus(equity, charges)
         self._marks[boundary_ns] = AccountMark(boundary_ns, equity, quotes, held)
         return Position(
             account=rules.account,

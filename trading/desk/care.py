@@ -40,6 +40,9 @@ class Care:
         Told the first whole record, before the account may be ready.
     doubts
         When to ask about an order in doubt.
+    compares_prices
+        Whether entry prices are compared with the venue's: both sides of a hedging account have no
+        common one.
     """
 
     def __init__(
@@ -52,6 +55,8 @@ class Care:
         sequence: int | None,
         begin: Callable[[VenueSnapshot], None],
         doubts: DoubtConfig | None = None,
+        *,
+        compares_prices: bool = True,
     ) -> None:
         self.ready = False
         """Whether book and venue agreed when last compared, and the link is up and without a gap
@@ -65,6 +70,7 @@ class Care:
         self._asked_ns: int | None = None
         self._sequence = sequence
         self._begin = begin
+        self._compares_prices = compares_prices
         self._has_begun = False
         self._has_gap = False
         self._is_up = True
@@ -106,7 +112,7 @@ class Care:
         found = reconcile(desk.book, snapshot, self._venue, now_ns)
         for event in found.events:
             desk.on_event(event)
-        for note in found.price_notes:
+        for note in found.price_notes if self._compares_prices else ():
             self._say(f"entry price differs: {note}")
         if found.differences:
             words = "; ".join(
