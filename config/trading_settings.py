@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, model_validator
 
-from config.section import Amount, Fraction, Natural, Positive, Section, Share
+from config.section import Amount, Fraction, Level, Natural, Positive, Section, Share
 from domain.errors import BadUse
 
 
@@ -32,6 +32,9 @@ class ExecutionSettings(Section):
     """``postgresql+psycopg://...`` of a broker account's ledger; empty: SQLite in its folder."""
     lease_ms: Annotated[int, Field(ge=1_000)] = 10_000
     """How long a silent process stays the one writer of the ledger."""
+    holidays: str = ""
+    """JSON file of days without settlement by currency, as ``{"USD": ["2026-07-03"]}``: they move
+    value dates, and on paper the days of swap. Empty: weekends only."""
     quality: bool = True
     """Whether what every fill and order cost against the market is measured."""
     log_heartbeat_ms: Natural = 0
@@ -94,6 +97,24 @@ class PaperSettings(Section):
     parameters: str = ""
     """JSON file of its other parameters, such as ``aifx tca --fit`` writes; empty: whole fills at
     the touch."""
+    margin_rate: Fraction = Decimal("0.05")
+    """Part of a position's notional that is asked as margin."""
+    margin_call_level: Level = Decimal(0)
+    """Equity over margin below which orders that could open a position are canceled; nothing opens
+    that equity does not carry. 0: no margin is called."""
+    margin_closeout_level: Level = Decimal(0)
+    """Equity over margin below which positions are closed, the largest loss first, until the call
+    level is back; at most the call level."""
+    swap_rates: dict[str, tuple[Decimal, Decimal]] = Field(default={})
+    """Yearly financing of a long and of a short position by pair, as fractions of the notional;
+    below 0 it costs. Booked at every 17:00 New York that a position is held over."""
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> "PaperSettings":
+        if self.margin_closeout_level > self.margin_call_level:
+            msg = "paper.margin_closeout_level must not be above paper.margin_call_level"
+            raise ValueError(msg)
+        return self
 
 
 class BrokerSettings(Section):

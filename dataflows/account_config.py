@@ -1,15 +1,17 @@
 """From settings to the frozen configs of the account and its gate."""
 
 from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
 import msgspec
 
-from brokers.paper_venue.config import PaperVenueConfig
+from brokers.paper_venue.config import Margin, PairTerms, PaperVenueConfig
 from config.settings import Settings
 from config.trading_settings import RiskSettings
 from domain.errors import BadUse
+from domain.instruments import INSTRUMENTS
 from domain.nanos import MS_NS
 from trading.execution_config import ExecutionConfig
 from trading.risk import limits
@@ -132,10 +134,12 @@ def account_of(settings: Settings) -> str:
 def paper_config(settings: Settings) -> PaperVenueConfig:
     """Return the paper venue's settings, its parameter file read.
 
+    What the file says wins over the same in ``[paper]``.
+
     Raises
     ------
     BadUse
-        If the file cannot be read or names what is none.
+        If the file cannot be read or names what is none, or a swap is of no known pair.
     """
     paper = settings.paper
     plain: dict[str, object] = {}
@@ -145,9 +149,43 @@ def paper_config(settings: Settings) -> PaperVenueConfig:
         except (OSError, msgspec.MsgspecError) as error:
             msg = f"paper.parameters {paper.parameters} cannot be read: {error}"
             raise BadUse(msg) from error
-    if "money" in plain:
-        # Its venue would hold records back until the account's moments pass: nothing says so here.
-        msg = f"paper.parameters {paper.parameters}: leave out money, a run keeps its own accounts"
+    strange = paper.swap_rates.keys() - INSTRUMENTS.keys()
+    if strange:
+        msg = f"paper.swap_rates: {', '.join(sorted(strange))} is no pair; write it as EURUSD"
         raise BadUse(msg)
-    defaults: dict[str, object] = {"latency_ns": paper.latency_ms * MS_NS, "seed": paper.seed}
-    return PaperVenueConfig.of({**defaults, **plain, "account": account_of(settings)})
+    margin = Margin(paper.margin_call_level, paper.margin_closeout_level)
+    defaults: dict[str, object] = {
+        "latency_ns": paper.latency_ms * MS_NS,
+        "seed": paper.seed,
+        "margin": margin if margin.call_level else None,
+        "terms": PairTerms(paper.margin_rate),
+        "terms_by_symbol": {
+            symbol: PairTerms(paper.margin_rate, long_rate, short_rate)
+            for symbol, (long_rate, short_rate) in paper.swap_rates.items()
+        },
+    }
+    of_account: dict[str, object] = {
+        "account": account_of(settings),
+        "currency": settings.execution.account_currency,
+        "position_mode": settings.execution.position_mode,
+        "holidays": holidays_of(settings),
+    }
+    return PaperVenueConfig.of({**defaults, **plain, **of_account})
+
+
+def holidays_of(settings: Settings) -> dict[str, frozenset[date]]:
+    """Return the days without settlement by currency, from the file of the settings.
+
+    Raises
+    ------
+    BadUse
+        If it cannot be read.
+    """
+    path = settings.execution.holidays
+    if not path:
+        return {}
+    try:
+        return msgspec.json.decode(Path(path).read_bytes(), type=dict[str, frozenset[date]])
+    except (OSError, msgspec.MsgspecError) as error:
+        msg = f"execution.holidays {path} cannot be read: {error}"
+        raise BadUse(msg) from error

@@ -8,7 +8,12 @@ from brokers.gateway import Gateway
 from brokers.paper_venue.playing import PaperMarket
 from brokers.paper_venue.venue import open_paper_venue
 from config.settings import Settings
-from dataflows.account_config import account_of, execution_config, paper_config
+from dataflows.account_config import (
+    account_of,
+    check_capabilities,
+    execution_config,
+    paper_config,
+)
 from domain.control import ControlEvent
 from domain.errors import BadUse, Reject
 from domain.nanos import MS_NS
@@ -75,6 +80,7 @@ class PaperAccount:
         self.gateway = Gateway(self.venue, self.writer.check, self._now_ns, inline=True)
         self._counterparty = Counterparty(self.gateway, self._market, alert)
         self.config = execution_config(settings, symbols, self.venue.instruments())
+        check_capabilities(self.config, self.venue.capabilities)
         self._wall_ns = wall_ns
         self._say = say
         self._looked_ns = 0

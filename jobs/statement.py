@@ -12,7 +12,7 @@ import msgspec
 from clickhouse.settlement import last_balance, last_prices
 from config.plan import Plan
 from config.settings import Settings, settings_of
-from dataflows.account_config import account_of
+from dataflows.account_config import account_of, holidays_of
 from dataflows.live_account import account_folder
 from dataflows.paper_account import LEDGER_FILE
 from domain.errors import BadUse
@@ -26,6 +26,7 @@ from trading.quotes import quote_of
 from trading.settlement.rebuilding import Booked, Books, booked_of, previous_trade_date
 from trading.settlement.rendering import to_text
 from trading.settlement.statements import Check, Statement, checks
+from trading.settlement.value_dates import HolidayTable
 
 
 class Settles(msgspec.Struct, frozen=True):
@@ -65,7 +66,7 @@ class Source:
     dsn, account
         Of the journal.
     settings
-        Account currency, start balance and how positions are kept.
+        Account currency, start balance, how positions are kept, and holidays.
     run, data
         The run whose archive has the quotes, and its data folder; None: there is none.
     """
@@ -97,7 +98,7 @@ def state(source: Source, booked: Booked, day: date) -> StatedDay:
         stated,
         [
             Settles(one.execution_id, one.symbol, one.side, one.quantity_units, one.price, settles)
-            for one, settles in books.settlements(day)
+            for one, settles in books.settlements(day, HolidayTable(holidays_of(source.settings)))
         ],
         [Checked(check.name, check.holds, check.difference) for check in found],
         market.notes,

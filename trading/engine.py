@@ -198,6 +198,10 @@ class ExecutionLogic:
                 mark = None if signal is None else self._marks.get(signal.ts_event_ns)
                 if signal is None or mark is None:
                     return
+                if self._market is not None and self._market.calls_margin:
+                    self._market.on_mark(signal.symbol, signal.ts_recv_ns, mark)
+                    self.desk.pump()
+                    self._note_working(signal.symbol)
                 if signal.actionable:
                     self._decide(lane, signal, mark)
                 self._late.discard(signal.signal_id)
@@ -214,13 +218,24 @@ class ExecutionLogic:
 
     def _play(self, lane: Lane, run: Run) -> None:
         """Show the venue the records of a run, and book what happens on them."""
-        if self._market is None or not (lane.state.buy_units or lane.state.sell_units):
+        if self._market is None or not lane.may_move():
             return
         self._accounts.play(lane, run)
         self._market.on_records(lane.state.symbol, lane.records(run))
         self.desk.pump()
+        self._book_charges(lane)
         self._accounts.played()
         self._note_working(lane.state.symbol)
+
+    def _book_charges(self, lane: Lane) -> None:
+        """Write down and book what the venue has charged for what a lane holds."""
+        reports, self.desk.reports = self.desk.reports, []
+        for report in reports:
+            if isinstance(report, AccountCharge):
+                charge = self._accounts.in_account_currency(report, lane)
+                self.desk.on_charge(charge)
+                is_known = charge.currency == self._config.account_currency
+                lane.state.charge(charge.amount if is_known else None)
 
     def _make_marks(self) -> bool:
         """Make every mark that all lanes have passed; say whether there was one."""

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from domain.orders import Execution, Order, Position
 from trading.accounts.held import (
     FLAT,
@@ -16,7 +18,7 @@ from trading.accounts.trades import ConversionRates, rates_at
 from trading.conversion import Quotes, profit_rate, rate, to_account
 from trading.lanes import Lane, Run
 from trading.orders.effects import Alert, Booked
-from trading.quotes import Quote, first_tick_from
+from trading.quotes import Quote, first_record_from, first_tick_from
 from trading.venues import AccountCharge, PositionMode
 
 _NO_RATES = ConversionRates(None, None)
@@ -115,6 +117,16 @@ class LaneAccounts:
         amount = charge.amount
         return to_account(amount, profit_rate(amount, charge.currency, self._currency, quotes))
 
+    def in_account_currency(self, charge: AccountCharge, lane: Lane) -> AccountCharge:
+        """Return what a venue that plays the log has charged, at the quotes just before.
+
+        One without a rate stays in its own currency.
+        """
+        amount = self.charged(charge, self._quotes_before(lane, charge.ts_event_ns))
+        if amount is None:
+            return charge
+        return replace(charge, amount=amount, currency=self._currency)
+
     def _cost(self, booked: Booked, quotes: Quotes) -> Decimal | None:
         """Return a commission in account currency, None where no rate is known."""
         source = booked.commission_currency
@@ -128,6 +140,16 @@ class LaneAccounts:
             row = first_tick_from(lane.records(run), ts_recv_ns)
             # The venue may fill on a suspect quote; nothing is valued at one.
             quote = quote if row is None else lane.quote_at(run, row)
+        if quote is not None:
+            quotes[lane.state.symbol] = quote
+        return quotes
+
+    def _quotes_before(self, lane: Lane, ts_recv_ns: int) -> dict[str, Quote]:
+        """Return the pair's own quote before a time in the records, and the mark's for the rest."""
+        quotes, quote = lane.mark_quotes(), lane.quote()
+        if self._playing is not None:
+            run = self._playing[1]
+            quote = lane.quote_at(run, first_record_from(lane.records(run), ts_recv_ns) - 1)
         if quote is not None:
             quotes[lane.state.symbol] = quote
         return quotes

@@ -165,7 +165,7 @@ class Lane:
             row, since_ns, until_ns, known = passages[self._passage]
             if row >= end:
                 break
-            if row > start and self._may_move():
+            if row > start and self.may_move():
                 self._row = row
                 return Run(start, row, since_ns, known)
             bid, ask, recv_ns = known or (state.bid, state.ask, state.quote_recv_ns)
@@ -265,7 +265,7 @@ class Lane:
         bid, ask = records["bid"][sound], records["ask"][sound]
         return quote_of(float(bid), float(ask), self.instrument)
 
-    def _may_move(self) -> bool:
+    def may_move(self) -> bool:
         """Say whether records alone may change what the account has in this symbol."""
         state = self.state
         return bool(state.buy_units or state.sell_units or (self.is_charged and state.held.is_open))

@@ -61,12 +61,15 @@ class AccountMark(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=Fa
         Last sound quotes by symbol.
     held
         Positions and what orders could still fill, of the symbols that have either.
+    profits
+        Unrealised profit of each position by symbol, account currency; left out unless wanted.
     """
 
     boundary_ns: int
     equity_account: Decimal | None
     quotes: Mapping[str, Quote]
     held: Mapping[str, Held]
+    profits: Mapping[str, Decimal | None] | UnsetType = UNSET
 
 
 class MarkState(msgspec.Struct, forbid_unknown_fields=True):
@@ -83,13 +86,17 @@ class MarkState(msgspec.Struct, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class MarkRules:
-    """Settings of the marks; see ``trading.engine.ExecutionConfig``."""
+    """Settings of the marks; see ``trading.execution_config.ExecutionConfig``.
+
+    ``keeps_profits`` is set where somebody asks for the profit of each position.
+    """
 
     account: str
     account_currency: str
     start_balance: Decimal
     mark_lag_ns: int
     instruments: Mapping[str, Instrument]
+    keeps_profits: bool = False
 
 
 def _plus(total: Decimal | None, part: Decimal | None) -> Decimal | None:
@@ -187,13 +194,16 @@ class MarkBook:
             if holding.is_open:
                 exposed.append((symbol, holding))
         quotes = LazyQuotes(prices, rules.instruments)
+        profits: dict[str, Decimal | None] = {}
         open_profit: Decimal | None = _ZERO
         for symbol, holding in exposed:
             profit = held_profit(holding, rules.instruments[symbol], rules.account_currency, quotes)
+            profits[symbol] = profit
             open_profit = _plus(open_profit, profit)
         equity = _plus(_plus(self._start_balance, realised), open_profit)
         equity = _plus(equity, charges)
-        self._marks[boundary_ns] = AccountMark(boundary_ns, equity, quotes, held)
+        kept = profits if rules.keeps_profits else UNSET
+        self._marks[boundary_ns] = AccountMark(boundary_ns, equity, quotes, held, kept)
         return Position(
             account=rules.account,
             symbol="*",

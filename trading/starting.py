@@ -75,6 +75,7 @@ def begin(
         start_balance=config.start_balance,
         mark_lag_ns=config.mark_lag_ns,
         instruments=instruments,
+        keeps_profits=counterparty.market is not None and counterparty.market.calls_margin,
     )
     marks = MarkBook(rules, None if state is None else state.marks)
     accounts = LaneAccounts(
@@ -104,6 +105,8 @@ def begin(
             stamps=False,
         )
         counterparty.market.resume({} if state is None else state.venue_sequences)
+        for symbol, lane in lanes.items():
+            lane.is_charged = counterparty.market.charges(symbol)
         # A kill holds from the start of the new life on, wherever its replay begins.
         for fact in resumed.beyond:
             if isinstance(fact, ControlEvent):
