@@ -25,7 +25,7 @@ from trading.journal.verification import verify_file
 from trading.quotes import quote_of
 from trading.settlement.rebuilding import Booked, Books, booked_of, previous_trade_date
 from trading.settlement.rendering import to_text
-from trading.settlement.statements import Check, Statement, checks
+from trading.settlement.statements import Check, Statement, add, checks
 from trading.settlement.value_dates import HolidayTable
 
 
@@ -119,10 +119,17 @@ class Market:
         self._balance_of = balance_of
 
     def checks_of(self, stated: Statement) -> list[Check]:
-        """Hold a statement against the account's last mark of the day in the log."""
+        """Hold a statement against the account's last mark of the day in the log.
+
+        What the roll itself charges belongs to the day, and is in the account from the next mark.
+        """
         if self._balance_of is None:
             return []
-        logged, own = self._balance_of(stated.trade_date), stated.closing.balance
+        logged, end_ns = self._balance_of(stated.trade_date), roll_ns(stated.trade_date)
+        for item in stated.items:
+            if item.ts_event_ns >= end_ns:
+                logged = add(logged, item.amount_account)
+        own = stated.closing.balance
         difference = None if logged is None or own is None else own - logged
         return [Check("balance is that of the log", difference)]
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -137,10 +138,10 @@ class Desks:
             desk.stop()
         self._folder.cleanup()
 
-    def new(self, config: ExecutionConfig = CONFIG) -> Desk:
-        """Open one more desk."""
+    def new(self, config: ExecutionConfig = CONFIG, **paper: Any) -> Desk:
+        """Open one more desk, its venue with these settings."""
         folder = Path(self._folder.name) / str(len(self._desks))
-        self._desks.append(Desk(config, folder))
+        self._desks.append(Desk(config, folder, **paper))
         return self._desks[-1]
 
 
