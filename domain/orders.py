@@ -196,7 +196,8 @@ class Execution(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=Fals
     pnl_account
         Profit realised by this fill in account currency; None where no conversion rate was known.
     pnl_quote, conversion_rate
-        The same in quote currency, and the quote-to-account rate used (its side follows its sign).
+        The same in quote currency, and the quote-to-account rate used (its side follows its sign);
+        None too where trades are kept apart and none was closed, or a gain and a loss at once.
     commission, commission_currency
         Charged by the venue for this fill (>= 0 is a cost), in its own currency.
     commission_account

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from domain.control import TradingState
+from domain.control import ControlKind, TradingState
 from domain.orders import Order
 from tests.trading.tape import Desk, Event, Sides, account, at, positions, read, with_signals
 from trading.orders.effects import AlertCode
+from trading.risk.control import control_event
 
 D = Decimal
 CONFIG = account("EURUSD", "GBPUSD", start_balance=D(1_000), fraction=D(1))
@@ -80,6 +81,30 @@ def test_a_person_is_told_and_the_account_goes_on(tmp_path: Path) -> None:
     assert desk.logic.controls().state(CONFIG.strategy) is TradingState.ACTIVE
     held = {one.symbol: one.units for one in desk.venue.snapshot(None, 1).positions}
     assert held == {"EURUSD": D(1_000)}
+    desk.stop()
+
+
+def test_a_kill_does_not_reach_what_the_venue_closes(tmp_path: Path) -> None:
+    """Its own order cannot be canceled: it stays open, is in no doubt, and fills."""
+    desk = Desk(CONFIG, tmp_path, **PAPER)
+    events = log()
+    while not closing(desk):
+        desk.feed([events.pop(0)])
+    desk.logic.control(
+        control_event(
+            ControlKind.KILL,
+            TradingState.HALTED,
+            account=CONFIG.account,
+            by="ann",
+            reason="enough",
+            ts_event_ns=desk.logic.now_ns,
+        )
+    )
+    desk.feed(events)
+    statuses = [(order.status, order.in_doubt) for order in closing(desk)]
+    assert statuses[-1] == ("filled", False)
+    assert not any(in_doubt for _, in_doubt in statuses)
+    assert positions(desk.out, "GBPUSD")[-1].units == 0
     desk.stop()
 
 
