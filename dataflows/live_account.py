@@ -102,7 +102,7 @@ class LiveAccount:
             self._say,
             logic.last_sequence,
             lambda snapshot: self._begin(logic, snapshot),
-            compares_prices=self.config.position_mode != "hedging",
+            compares_prices=self.config.position_mode == "netting",
         )
         logic.desk.believe = care.believe
         now_ns = self._wall_ns()

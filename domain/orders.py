@@ -234,7 +234,8 @@ class Position(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False
     units
         Signed base units: > 0 long, < 0 short.
     average_price
-        Entry price of the open units; None when flat.
+        Entry price of the open units; None when flat. Where trades are kept apart, the price at
+        which closing all of them would realise nothing.
     realised_account, unrealised_account
         Account currency; unrealised is marked at the closing side (bid for long, ask for short).
         None where no conversion rate is known: never 0 in its place.

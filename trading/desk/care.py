@@ -41,8 +41,8 @@ class Care:
     doubts
         When to ask about an order in doubt.
     compares_prices
-        Whether entry prices are compared with the venue's: both sides of a hedging account have no
-        common one.
+        Whether entry prices are compared with the venue's: the book knows the average of a netted
+        position alone.
     """
 
     def __init__(
