@@ -238,12 +238,18 @@ class ExecutionLogic:
                 lane.state.charge(charge.amount if is_known else None)
 
     def _make_marks(self) -> bool:
-        """Make every mark that all lanes have passed; say whether there was one."""
+        """Make every mark that all lanes have passed; say whether there was one.
+
+        None is made ahead of a decision at an earlier boundary: what the account has lost since is
+        none of that decision's business, whether or not its signal was late.
+        """
         made = False
         while (due_ns := self._marks.due_ns()) is not None:
             for _, lane in self._by_symbol:
-                clock_ns = lane.state.clock_ns
-                if clock_ns is None or clock_ns <= due_ns:
+                state = lane.state
+                if state.clock_ns is None or state.clock_ns <= due_ns:
+                    return made
+                if state.waiting and state.boundary_ns < due_ns:
                     return made
             parts = [(symbol, lane.at(due_ns)) for symbol, lane in self._by_symbol]
             total = self._marks.make(parts)

@@ -159,6 +159,8 @@ def in_order(log: dict[str, list[Event]]) -> Iterator[Event]:
     at_once=st.integers(1, 40),
     lateness_ms=st.sampled_from([0, 300, 900]),
 )
+# A record passes a boundary and the mark behind it at once: the loss at that mark is of later.
+@example(seed=1289, arrival=0, length=150, at_once=1, lateness_ms=0)
 def test_no_arrival_order_and_no_batch_limit_changes_a_trade(
     seed: int, arrival: int, length: int, at_once: int, lateness_ms: int
 ) -> None:
