@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, model_validator
 
-from config.section import Amount, Fraction, Natural, Positive, Section, Share
+from config.section import Amount, Fraction, Level, Natural, Positive, Section, Share
 
 _TLS_DETAILS = ("tls_ca_file", "tls_certificate_file", "tls_key_file", "tls_server_name")
 
@@ -18,6 +18,9 @@ class ExecutionSettings(Section):
     account_currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
     start_balance: Amount = Decimal(100_000)
     """On paper, and where a broker names no balance."""
+    position_mode: Literal["netting", "fifo", "hedging"] = "netting"
+    """How the account keeps positions: one net one a pair, trades of one side that are closed
+    oldest first, or trades of both sides. A broker's account must be kept so."""
     fraction: Fraction = Decimal("0.2")
     """Notional of a new position as a part of equity."""
     user: str = "nobody"
@@ -31,6 +34,9 @@ class ExecutionSettings(Section):
     """``postgresql+psycopg://...`` of a broker account's ledger; empty: SQLite in its folder."""
     lease_ms: Annotated[int, Field(ge=1_000)] = 10_000
     """How long a silent process stays the one writer of the ledger."""
+    holidays: str = ""
+    """JSON file of days without settlement by currency, as ``{"USD": ["2026-07-03"]}``: they move
+    value dates, and on paper the days of swap. Empty: weekends only."""
     quality: bool = True
     """Whether what every fill and order cost against the market is measured."""
     degraded_after_ms: Natural = 10_000
@@ -96,6 +102,24 @@ class PaperSettings(Section):
     parameters: str = ""
     """JSON file of its other parameters, such as ``aifx tca --fit`` writes; empty: whole fills at
     the touch."""
+    margin_rate: Fraction = Decimal("0.05")
+    """Part of a position's notional that is asked as margin."""
+    margin_call_level: Level = Decimal(0)
+    """Equity over margin below which orders that could open a position are canceled; nothing opens
+    that equity does not carry. 0: no margin is called."""
+    margin_closeout_level: Level = Decimal(0)
+    """Equity over margin below which positions are closed, the largest loss first, until the call
+    level is back; at most the call level."""
+    swap_rates: dict[str, tuple[Decimal, Decimal]] = Field(default={})
+    """Yearly financing of a long and of a short position by pair, as fractions of the notional;
+    below 0 it costs. Booked at every 17:00 New York that a position is held over."""
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> "PaperSettings":
+        if self.margin_closeout_level > self.margin_call_level:
+            msg = "paper.margin_closeout_level must not be above paper.margin_call_level"
+            raise ValueError(msg)
+        return self
 
 
 class BrokerSettings(Section):

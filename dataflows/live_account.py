@@ -18,7 +18,7 @@ from brokers.kill_switch import KillSwitch
 from brokers.unsent import UnsentOrders
 from config.accounts import account_folder, account_of, ledger_dsn
 from config.settings import Settings
-from dataflows.account_config import execution_config
+from dataflows.account_config import check_capabilities, execution_config
 from dataflows.adjusting import Adjusting
 from dataflows.venues import open_venue
 from domain.errors import BadUse, Retry
@@ -108,13 +108,7 @@ class LiveAccount:
             msg = f"{self.gateway.venue.name} does not trade {', '.join(missing)} in this account"
             raise BadUse(msg)
         self.config = execution_config(self._settings, self._symbols, instruments)
-        allowed = self.gateway.venue.capabilities.times_in_force.get("market", frozenset())
-        if self.config.time_in_force not in allowed:
-            msg = (
-                f"{self.gateway.venue.name} takes market orders as {', '.join(sorted(allowed))}: "
-                f"set execution.time_in_force to one of them"
-            )
-            raise BadUse(msg)
+        check_capabilities(self.config, self.gateway.venue.capabilities)
 
     def build(self, state: Mapping[str, Any] | None) -> ExecutionLogic:
         """Return the account as journal and venue have it; it may not be ready yet."""
@@ -133,6 +127,7 @@ class LiveAccount:
             logic.last_sequence,
             lambda snapshot, agrees: self._begin(logic, stated, snapshot, agrees=agrees),
             now_ns,
+            compares_prices=self.config.position_mode == "netting",
         )
         logic.desk.believe = care.believe
         for doubt in logic.desk.book.lost_answers(now_ns, "the process began anew"):

@@ -9,7 +9,7 @@ from brokers.paper_venue.playing import PaperMarket
 from brokers.paper_venue.venue import open_paper_venue
 from config.accounts import LEDGER_FILE, account_of
 from config.settings import Settings
-from dataflows.account_config import execution_config, paper_config
+from dataflows.account_config import check_capabilities, execution_config, paper_config
 from domain.control import ControlEvent
 from domain.errors import BadUse, Reject
 from domain.nanos import MS_NS
@@ -77,6 +77,7 @@ class PaperAccount:
         )
         self._counterparty = Counterparty(self.gateway, self._market, alert)
         self.config = execution_config(settings, symbols, self.venue.instruments())
+        check_capabilities(self.config, self.venue.capabilities)
         self._wall_ns = wall_ns
         self._say = say
         self._looked_ns = 0

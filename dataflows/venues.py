@@ -68,6 +68,7 @@ def _oanda(settings: Settings, wall_ns: Callable[[], int]) -> Venue:
         host=broker.mode,
         url=broker.url,
         stream_url=broker.stream_url or broker.url,
+        position_mode=settings.execution.position_mode,
     )
     return OandaVenue(config, wall_ns=wall_ns)
 

@@ -12,6 +12,7 @@ import msgspec
 from clickhouse.settlement import last_balance, last_prices
 from config.plan import Plan
 from config.settings import Settings, settings_of
+from dataflows.account_config import holidays_of
 from domain.errors import BadUse
 from domain.fx_calendar import roll_ns
 from domain.instruments import INSTRUMENTS
@@ -23,7 +24,8 @@ from trading.journal.verification import verify_file
 from trading.quotes import quote_of
 from trading.settlement.rebuilding import Booked, Books, booked_of, previous_trade_date
 from trading.settlement.rendering import to_text
-from trading.settlement.statements import Check, Statement, checks
+from trading.settlement.statements import Check, Statement, add, checks
+from trading.settlement.value_dates import HolidayTable
 
 
 class Settles(msgspec.Struct, frozen=True):
@@ -74,7 +76,8 @@ class Source:
     dsn, account
         Of the journal.
     settings
-        Account currency, and the start balance of an account whose venue has told none.
+        Account currency, how positions are kept, holidays, and the start balance of an account
+        whose venue has told none.
     run, data
         The run whose archive has the quotes, and its data folder; None: there is none.
     """
@@ -97,6 +100,7 @@ def state(source: Source, booked: Booked, day: date) -> StatedDay:
             booked,
             INSTRUMENTS,
             market.quotes_of,
+            execution.position_mode,
         )
         stated = books.statement(day)
         before = books.statement(previous_trade_date(day))
@@ -105,7 +109,7 @@ def state(source: Source, booked: Booked, day: date) -> StatedDay:
         stated,
         [
             Settles(one.execution_id, one.symbol, one.side, one.quantity_units, one.price, settles)
-            for one, settles in books.settlements(day)
+            for one, settles in books.settlements(day, HolidayTable(holidays_of(source.settings)))
         ],
         [
             Adjusted(one.symbol, one.units, one.price, one.by, one.reason)
@@ -130,10 +134,17 @@ class Market:
         self._balance_of = balance_of
 
     def checks_of(self, stated: Statement) -> list[Check]:
-        """Hold a statement against the account's last mark of the day in the log."""
+        """Hold a statement against the account's last mark of the day in the log.
+
+        What the roll itself charges belongs to the day, and is in the account from the next mark.
+        """
         if self._balance_of is None:
             return []
-        logged, own = self._balance_of(stated.trade_date), stated.closing.balance
+        logged, end_ns = self._balance_of(stated.trade_date), roll_ns(stated.trade_date)
+        for item in stated.items:
+            if item.ts_event_ns >= end_ns:
+                logged = add(logged, item.amount_account)
+        own = stated.closing.balance
         difference = None if logged is None or own is None else own - logged
         return [Check("balance is that of the log", difference)]
 

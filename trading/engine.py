@@ -12,10 +12,11 @@ from typing import Any
 
 from domain.control import ControlEvent
 from domain.ids import client_order_id
-from domain.orders import Order, OrderSide, with_terms
+from domain.orders import Order, OrderSide, PositionEffect, with_terms
 from domain.predictions import Signal
 from domain.ticks import TickBatch
-from trading.counterparty import Counterparty
+from trading.accounts.held import sides
+from trading.counterparty import Counterparty, Market
 from trading.decisions import Situation, wish_of
 from trading.desk.ports import Out
 from trading.execution_config import ExecutionConfig
@@ -25,7 +26,7 @@ from trading.marks import AccountMark
 from trading.orders.holdings import Exposure
 from trading.risk.codes import Deny
 from trading.risk.control import Controls
-from trading.snapshots import SNAPSHOT_VERSION, ExecutionState, dump
+from trading.snapshots import SNAPSHOT_VERSION, ExecutionState, dump, mode_of
 from trading.starting import begin
 from trading.venues import AccountCharge
 
@@ -172,6 +173,7 @@ class ExecutionLogic:
             v=SNAPSHOT_VERSION,
             account=self._config.account,
             account_currency=self._config.account_currency,
+            position_mode=mode_of(self._config.position_mode),
             journal_seq=self._past.from_seq if behind else self._journal.head.seq,
             book=self.desk.book.dump() if behind else None,
             venue_sequences={} if self._market is None else self._market.sequences(),
@@ -211,11 +213,20 @@ class ExecutionLogic:
         mark = None if signal is None else self._marks.get(signal.ts_event_ns)
         if signal is None or mark is None:
             return False
+        if self._market is not None and self._market.calls_margin:
+            self._call_margin(self._market, signal, mark)
         if signal.actionable:
             self._decide(lane, signal, mark)
         self._late.discard(signal.signal_id)
         lane.decided(mark.quotes)
         return True
+
+    def _call_margin(self, market: Market, signal: Signal, mark: AccountMark) -> None:
+        """Let the venue look at the account as a whole before anything is decided on it."""
+        self._dispatch()
+        market.on_mark(signal.symbol, signal.ts_recv_ns, mark)
+        self.desk.pump()
+        self._note_working(signal.symbol)
 
     def _advance(self, lane: Lane) -> None:
         while self._free(lane):
@@ -230,22 +241,39 @@ class ExecutionLogic:
 
     def _play(self, lane: Lane, run: Run) -> None:
         """Show the venue the records of a run, and book what happens on them."""
-        if self._market is None or not (lane.state.buy_units or lane.state.sell_units):
+        if self._market is None or not lane.may_move():
             return
         self._dispatch()
         self._accounts.play(lane, run)
         self._market.on_records(lane.state.symbol, lane.records(run))
         self.desk.pump()
+        self._book_charges(lane)
         self._accounts.played()
         self._note_working(lane.state.symbol)
 
+    def _book_charges(self, lane: Lane) -> None:
+        """Write down and book what the venue has charged for what a lane holds."""
+        reports, self.desk.reports = self.desk.reports, []
+        for report in reports:
+            if isinstance(report, AccountCharge):
+                charge = self._accounts.in_account_currency(report, lane)
+                self.desk.on_charge(charge)
+                is_known = charge.currency == self._config.account_currency
+                lane.state.charge(charge.amount if is_known else None)
+
     def _make_marks(self) -> bool:
-        """Make every mark that all lanes have passed; say whether there was one."""
+        """Make every mark that all lanes have passed; say whether there was one.
+
+        None is made ahead of a decision at an earlier boundary: what the account has lost since is
+        none of that decision's business, whether or not its signal was late.
+        """
         made = False
         while (due_ns := self._marks.due_ns()) is not None:
             for _, lane in self._by_symbol:
-                clock_ns = lane.state.clock_ns
-                if clock_ns is None or clock_ns <= due_ns:
+                state = lane.state
+                if state.clock_ns is None or state.clock_ns <= due_ns:
+                    return made
+                if state.waiting and state.boundary_ns < due_ns:
                     return made
             parts = [(symbol, lane.at(due_ns)) for symbol, lane in self._by_symbol]
             total = self._marks.make(parts)
@@ -265,27 +293,24 @@ class ExecutionLogic:
             units=state.position.units,
             in_flight_units=state.buy_units - state.sell_units,
             mark=mark,
+            sides=sides(state.held) if config.position_mode == "hedging" else None,
         )
         wish = wish_of(signal.side, now, config.sizing)
         if wish is None:
             return
-        order = self._order(lane, signal, wish.leg, wish.change_units)
+        order = self._order(lane, signal, wish.leg, wish.change_units, wish.effect)
+        exits = wish.effect == "reduce_only" or state.position.units + wish.change_units == 0
         passed = False
         if not self._ready:
             self.desk.deny(order, Deny.NOT_RECONCILED.value)
             return
         if wish.reason:
             self.desk.deny(order, wish.reason)
-        elif self._refusal(signal) and abs(state.position.units + wish.change_units) > 0:
+        elif self._refusal(signal) and not exits:
             self.desk.deny(order, self._refusal(signal))
         else:
             passed = self.desk.submit(order, lambda: self._shown(lane, signal, mark))
-        if (
-            not passed
-            and state.position.units
-            and not now.in_flight_units
-            and signal.side != "flat"
-        ):
+        if not passed and state.position.units and not now.in_flight_units and not exits:
             # What was denied was a flip: the position that the signal is against is closed still.
             close = self._order(lane, signal, 1, -state.position.units)
             self.desk.submit(close, lambda: self._shown(lane, signal, mark))
@@ -297,10 +322,17 @@ class ExecutionLogic:
             return Deny.STALE_SIGNAL.value
         return "" if self._opens else Deny.DEGRADED.value
 
-    def _order(self, lane: Lane, signal: Signal, leg: int, change_units: Decimal) -> Order:
+    def _order(
+        self,
+        lane: Lane,
+        signal: Signal,
+        leg: int,
+        change_units: Decimal,
+        effect: PositionEffect = "default",
+    ) -> Order:
         config = self._config
         side: OrderSide = "buy" if change_units > 0 else "sell"
-        terms = config.terms(abs(change_units), self._bound(lane, side))
+        terms = config.terms(abs(change_units), self._bound(lane, side), effect)
         order = Order(
             client_order_id=client_order_id(config.strategy, signal.signal_id, leg, attempt=0),
             account=config.account,

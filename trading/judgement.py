@@ -4,8 +4,10 @@ from collections.abc import Callable, Mapping
 
 from domain.instruments import Instrument
 from domain.predictions import Signal
+from trading.accounts.held import sides
 from trading.decisions import worst_held
 from trading.execution_config import ExecutionConfig
+from trading.lane_accounts import LaneAccounts
 from trading.lanes import Lane
 from trading.marks import AccountMark
 from trading.orders.book import OrderBook
@@ -20,7 +22,7 @@ Shown = Callable[[Lane, Signal, AccountMark], RiskContext]
 def own_held(lane: Lane) -> Held:
     """Return what a lane holds, and what its orders may still fill."""
     state = lane.state
-    return held_of(state.position.units, state.buy_units, state.sell_units)
+    return Held(*sides(state.held), state.buy_units, state.sell_units)
 
 
 class AtTheMark:
@@ -51,10 +53,15 @@ class AtPresent:
     """Shows other symbols as they are, with every order that is on its way."""
 
     def __init__(
-        self, config: ExecutionConfig, book: OrderBook, tradeable: Callable[[str], bool]
+        self,
+        config: ExecutionConfig,
+        book: OrderBook,
+        accounts: LaneAccounts,
+        tradeable: Callable[[str], bool],
     ) -> None:
         self._config = config
         self._book = book
+        self._accounts = accounts
         self._tradeable = tradeable
 
     def __call__(self, lane: Lane, signal: Signal, mark: AccountMark) -> RiskContext:
@@ -62,9 +69,13 @@ class AtPresent:
         holdings, working = self._book.holdings(), self._book.exposure()
         held: dict[str, Held] = {}
         for symbol in sorted({*holdings, *working}):
-            units = holdings.get(symbol, Holding()).units
             may = working.get(symbol, Exposure())
-            held[symbol] = held_of(units, may.buy_units, may.sell_units)
+            if self._config.position_mode == "hedging":
+                both = sides(self._accounts.held(symbol))
+                held[symbol] = Held(*both, may.buy_units, may.sell_units)
+            else:
+                units = holdings.get(symbol, Holding()).units
+                held[symbol] = held_of(units, may.buy_units, may.sell_units)
         context = _context(self._config, lane, signal, mark, held)
         return context._replace(tradeable=self._tradeable(signal.symbol))
 
@@ -90,4 +101,7 @@ def _context(
         verdict=signal.verdict,
         held=held,
         margin_rates=config.margin_rates,
+        position_mode=config.position_mode,
+        # No venue may keep both sides here that does not keep to reduce_only itself.
+        reduce_only_enforced=config.position_mode == "hedging",
     )

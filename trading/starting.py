@@ -3,9 +3,12 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
+from msgspec import UNSET
+
 from domain.control import ControlEvent
 from domain.orders import Execution
 from trading import lane_kernel
+from trading.accounts.held import FLAT
 from trading.counterparty import Counterparty
 from trading.cuts import Clocking
 from trading.desk.desk import Desk
@@ -18,7 +21,6 @@ from trading.lane_accounts import LaneAccounts
 from trading.lanes import Lane, LaneState
 from trading.marks import MarkBook, MarkRules
 from trading.orders.book import OrderBook
-from trading.positions import NetPosition
 from trading.risk.control import fold
 from trading.risk.gate import GateConfig, RiskGate
 from trading.snapshots import ExecutionState, load
@@ -64,7 +66,7 @@ def begin(
     lane_kernel.load()
     state = None if plain is None else load(plain)
     if state is not None:
-        state.check(config.account, config.account_currency, config.symbols)
+        state.check(config.account, config.account_currency, config.position_mode, config.symbols)
     lanes = _lanes(config, state)
     instruments = {symbol: lane.instrument for symbol, lane in lanes.items()}
     rules = MarkRules(
@@ -73,9 +75,16 @@ def begin(
         start_balance=config.start_balance,
         mark_lag_ns=config.mark_lag_ns,
         instruments=instruments,
+        keeps_profits=counterparty.market is not None and counterparty.market.calls_margin,
     )
     marks = MarkBook(rules, None if state is None else state.marks)
-    accounts = LaneAccounts(lanes, config.account, config.account_currency, counterparty.alert)
+    accounts = LaneAccounts(
+        lanes,
+        config.account,
+        config.account_currency,
+        config.position_mode,
+        counterparty.alert,
+    )
     if counterparty.market is not None:
         resumed = resume(journal, config.account, 0 if state is None else state.journal_seq)
         if state is not None and state.book is not None:
@@ -96,6 +105,8 @@ def begin(
             stamps=False,
         )
         counterparty.market.resume({} if state is None else state.venue_sequences)
+        for symbol, lane in lanes.items():
+            lane.is_charged = counterparty.market.charges(symbol)
         # A kill holds from the start of the new life on, wherever its replay begins.
         for fact in resumed.beyond:
             if isinstance(fact, ControlEvent):
@@ -104,7 +115,7 @@ def begin(
         resumed = resume(journal, config.account, None if state is None else state.journal_seq)
         gates = _gates(config, (ALL,), resumed, state)
         past = Past(known_seq=journal.head.seq)
-        shown = AtPresent(config, resumed.book, counterparty.tradeable)
+        shown = AtPresent(config, resumed.book, accounts, counterparty.tradeable)
         desk = Desk(
             resumed.book,
             journal,
@@ -154,9 +165,9 @@ def _restore(
 ) -> None:
     """Make positions and charges those of the journal, whatever the snapshot had."""
     for lane in lanes.values():
-        lane.state.position = NetPosition()
+        lane.state.hold(FLAT, apart=lane.state.trades is not UNSET)
     for execution in _of(resumed.before, Execution):
-        accounts.restore(execution)
+        accounts.restore(execution, resumed.book[execution.client_order_id].order)
     marks.restart()
     for charge in _of([*resumed.before, *resumed.beyond], AccountCharge):
         marks.charge(accounts.charged(charge, {}))

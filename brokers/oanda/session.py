@@ -178,7 +178,7 @@ class Session:
             is_hedging = bool(account.get("hedgingEnabled"))
             msg = (
                 f"account {self._config.account_id} is {'' if is_hedging else 'not '}hedging at "
-                f"OANDA, and {mode} here: set position_mode as the broker has it"
+                f"OANDA, and {mode} here: set execution.position_mode as the broker has it"
             )
             raise BadUse(msg)
 

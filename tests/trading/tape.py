@@ -141,11 +141,14 @@ class FaultyDoor(Gateway):
 
 
 class Desk:
-    """An account with its journal and its paper venue in one folder."""
+    """An account with its journal and its paper venue, of these settings, in one folder."""
 
-    def __init__(self, config: ExecutionConfig, folder: Path) -> None:
+    def __init__(self, config: ExecutionConfig, folder: Path, **paper: Any) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.config = config
+        self.paper = PaperVenueConfig.of(
+            {"account": config.account, "position_mode": config.position_mode, **paper}
+        )
         self.folder = folder
         self.out: list[Out] = []
         self.alerts: list[Alert] = []
@@ -155,9 +158,7 @@ class Desk:
         """Open the stores and build the logic, as a new process would."""
         self.journal = Journal.open(f"sqlite:///{self.folder / 'ledger.db'}", self.config.account)
         self.journal.acquire("desk", 1, LEASE_NS)
-        self.venue = open_paper_venue(
-            PaperVenueConfig(account=self.config.account), self.folder / "venue.db", waits=True
-        )
+        self.venue = open_paper_venue(self.paper, self.folder / "venue.db", waits=True)
         market = PaperMarket(self.venue)
         self.gateway = FaultyDoor(
             self.venue, lambda: None, lambda: 1, inline=True, answer=self.venue.answer

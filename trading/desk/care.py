@@ -62,6 +62,9 @@ class Care:
         When it begins, on the clock of the venue's receive times.
     doubts
         When to ask about an order in doubt.
+    compares_prices
+        Whether entry prices are compared with the venue's: the book knows the average of a netted
+        position alone.
     """
 
     def __init__(
@@ -75,6 +78,8 @@ class Care:
         begin: Callable[[VenueSnapshot, bool], None],
         now_ns: int,
         doubts: DoubtConfig | None = None,
+        *,
+        compares_prices: bool = True,
     ) -> None:
         self.compared: Compared | None = None
         """The last whole record since anything was last amiss, and what came of it."""
@@ -89,6 +94,7 @@ class Care:
         self._asked_ns: int | None = None
         self._sequence = sequence
         self._begin = begin
+        self._compares_prices = compares_prices
         self._matched = False
         self._has_gap = False
         self._is_up = True
@@ -161,7 +167,7 @@ class Care:
         found = reconcile(desk.book, snapshot, self._venue, now_ns)
         for event in found.events:
             desk.on_event(event)
-        for note in found.price_notes:
+        for note in found.price_notes if self._compares_prices else ():
             self._say(f"entry price differs: {note}")
         if found.differences:
             words = "; ".join(

@@ -352,12 +352,12 @@ class Desk:
                 self._accounts.alert(quarantine(event, why), self.book.clock_ns)
 
     def _book(self, booked: Booked, *, fresh: bool) -> None:
-        execution, position = self._accounts.book(booked)
+        order = self._order(booked.client_order_id)
+        execution, position = self._accounts.book(booked, order)
         self._journal.append(draft_of(execution))
         if fresh:
             self._journal.project(execution, position)
         self.out += [execution, position]
-        order = self._order(booked.client_order_id)
         self.keep(self._gate_of(order.symbol).filled(order, booked.ts_recv_ns))
 
     def _halt(self, strategy: str, why: str) -> None:

@@ -163,5 +163,6 @@ def repeated(
                     out.append(effect.order)
                 elif isinstance(effect, Booked):
                     execution = executions[effect.execution_id]
-                    out += [execution, accounts.restore(execution)]
+                    order = book[effect.client_order_id].order
+                    out += [execution, accounts.restore(execution, order)]
     return out

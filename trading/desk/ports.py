@@ -84,12 +84,12 @@ class Door(Protocol):
 class Accounts(Protocol):
     """Keeps positions and profit in account currency, at the quotes that it knows."""
 
-    def book(self, booked: Booked) -> tuple[Execution, Position]:
-        """Account for an execution; return it with its profit, and the position after it."""
+    def book(self, booked: Booked, order: Order) -> tuple[Execution, Position]:
+        """Account for an execution of an order; return it with its profit, and the position."""
         ...
 
-    def restore(self, execution: Execution) -> Position:
-        """Account for an execution whose profit was worked out in an earlier life."""
+    def restore(self, execution: Execution, order: Order) -> Position:
+        """Account for an execution of an order whose profit was worked out in an earlier life."""
         ...
 
     def alert(self, alert: Alert, ts_ns: int) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import cache
+from types import MappingProxyType
 from typing import NamedTuple
 
 from domain.adjustments import ADJUSTED, PositionAdjustment
@@ -15,15 +16,18 @@ from domain.balances import OpeningBalance
 from domain.errors import BadUse
 from domain.fx_calendar import roll_ns, trade_date
 from domain.instruments import Instrument
-from domain.orders import Execution
+from domain.order_events import OrderEvent
+from domain.orders import Execution, Order
+from trading.accounts.held import FLAT, HeldPosition, after_fill, fill_of_order, held_profit
+from trading.accounts.trades import BookedFill, ConversionRates, fill_of
 from trading.conversion import Quotes
 from trading.desk.entries import fact_of
 from trading.journal.entries import Entry
-from trading.positions import NetPosition, net, signed, unrealised
+from trading.orders.book import OrderBook
 from trading.settlement.items import Item, charge_item
 from trading.settlement.statements import Funding, Statement, add, state_day
 from trading.settlement.value_dates import NO_HOLIDAYS, HolidayCalendar, is_trade_date, value_date
-from trading.venues import AccountCharge
+from trading.venues import AccountCharge, PositionMode
 
 _ZERO = Decimal(0)
 _DAY = timedelta(days=1)
@@ -58,12 +62,15 @@ class Booked(NamedTuple):
         Positions that people answer for; the executions that stand for them are among the others.
     opening
         None where no venue has told a balance.
+    orders
+        Those behind the executions by client order id, taken over ones included.
     """
 
     executions: list[Execution]
     charges: list[AccountCharge]
     adjustments: tuple[PositionAdjustment, ...] = ()
     opening: Opening | None = None
+    orders: Mapping[str, Order] = MappingProxyType({})
 
     def days(self) -> list[date]:
         """Return the trade dates on which something was booked, ascending."""
@@ -91,6 +98,7 @@ def booked_of(entries: Iterable[Entry]) -> Booked:
     charges: list[AccountCharge] = []
     adjustments: list[PositionAdjustment] = []
     opening: Opening | None = None
+    books: dict[str, OrderBook] = {}
     for entry in entries:
         match fact_of(entry):
             case Execution() as execution:
@@ -101,7 +109,14 @@ def booked_of(entries: Iterable[Entry]) -> Booked:
                 adjustments.append(adjustment)
             case OpeningBalance() as balance:
                 opening = Opening(balance, len(executions), len(charges))
-    return Booked(executions, charges, tuple(adjustments), opening)
+            case Order() | OrderEvent() as fact:
+                books.setdefault(entry.account, OrderBook(entry.account)).apply(fact)
+    orders = {
+        state.order.client_order_id: state.order
+        for book in books.values()
+        for state in book.states()
+    }
+    return Booked(executions, charges, tuple(adjustments), opening, orders)
 
 
 def previous_trade_date(day: date) -> date:
@@ -128,11 +143,14 @@ class Books:
     quotes_of
         Gives the last quotes before the roll that ends a trade date: a position without one is not
         valued, and a charge in another currency is not converted.
+    mode
+        How the account keeps positions.
 
     Raises
     ------
     BadUse
-        If the journal has a fill of a symbol without an instrument.
+        If the journal has a fill of a symbol without an instrument, or where trades are kept apart
+        one of an order that it does not have.
     """
 
     def __init__(
@@ -143,6 +161,7 @@ class Books:
         booked: Booked,
         instruments: Mapping[str, Instrument],
         quotes_of: Callable[[date], Quotes],
+        mode: PositionMode = "netting",
     ) -> None:
         strange = {one.symbol for one in booked.executions} - instruments.keys()
         if strange:
@@ -151,6 +170,14 @@ class Books:
                 "instrument they cannot be stated"
             )
             raise BadUse(msg)
+        lost = {one.client_order_id for one in booked.executions} - booked.orders.keys()
+        if lost and mode != "netting":
+            msg = (
+                f"the journal of {account} has fills of orders that it does not have: "
+                f"{', '.join(sorted(lost))}; which trades they closed cannot be told"
+            )
+            raise BadUse(msg)
+        self._mode = mode
         self._account = account
         self._currency = currency
         self._start_balance = start_balance
@@ -200,21 +227,29 @@ class Books:
             if trade_date(one.ts_event_ns) == day and not one.execution_id.startswith(ADJUSTED)
         ]
 
-    def positions(self, day: date) -> dict[str, NetPosition]:
+    def positions(self, day: date) -> dict[str, HeldPosition]:
         """Return what is held at the end of a trade date by symbol; what is flat is left out."""
-        held: dict[str, NetPosition] = {}
+        held: dict[str, HeldPosition] = {}
         end_ns = roll_ns(day)
         for one in self._booked.executions:
             if one.ts_event_ns < end_ns:
-                change = signed(one.side, one.quantity_units)
-                held[one.symbol], _ = net(held.get(one.symbol, NetPosition()), change, one.price)
-        return {symbol: held[symbol] for symbol in sorted(held) if held[symbol].units}
+                before = held.get(one.symbol, FLAT)
+                held[one.symbol] = after_fill(before, self._fill(one), self._mode).held
+        return {symbol: held[symbol] for symbol in sorted(held) if held[symbol].is_open}
+
+    def _fill(self, execution: Execution) -> BookedFill:
+        order = self._booked.orders.get(execution.client_order_id)
+        rates = ConversionRates(None, None)
+        # A net position does not ask what the order was.
+        return (
+            fill_of(execution, rates) if order is None else fill_of_order(execution, order, rates)
+        )
 
     def _unrealised(self, day: date) -> Decimal | None:
         total: Decimal | None = _ZERO
-        for symbol, position in self.positions(day).items():
+        for symbol, held in self.positions(day).items():
             instrument, quotes = self._instruments[symbol], self._quotes_of(day)
-            total = add(total, unrealised(position, instrument, self._currency, quotes))
+            total = add(total, held_profit(held, instrument, self._currency, quotes))
         return total
 
     def _items(self) -> tuple[list[Item], list[Item]]:
