@@ -1,8 +1,9 @@
 """Runs the tests against each mutant, in a process of its own that is forked with all loaded.
 
 A fault in the body of a function is put in by giving the function other code, and only the tests
-that call it are run, the quick ones first. Any other fault is there from the import on: what knows
-the file is forgotten, imported anew, and all tests are collected and run.
+that call it are run, the quick ones first. Any other fault, also one in a function that is called
+while the file is imported, is there from then on: what knows the file is forgotten and imported
+anew, and all tests are collected and run.
 """
 
 import importlib
@@ -142,7 +143,7 @@ class Harness:
         outcome = KILLED
         try:
             code = _body(mutant)
-            if code is None:
+            if code is None or not self._callers[mutant.module, mutant.function]:
                 outcome = self._imported(mutant)
             else:
                 _function(sys.modules[mutant.module], mutant.function).__code__ = code

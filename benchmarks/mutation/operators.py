@@ -47,6 +47,11 @@ _RINGS: Mapping[str, type[StrEnum]] = {
     "AlertCode": AlertCode,
     "Verdict": Verdict,
 }
+_BRACKETS: Mapping[type[ast.expr], tuple[str, str]] = {
+    ast.Tuple: ("(", ")"),
+    ast.Set: ("{", "}"),
+    ast.List: ("[", "]"),
+}
 _STATUSES: tuple[str, ...] = get_args(OrderStatus)
 
 
@@ -130,7 +135,7 @@ def call(node: ast.AST) -> Iterator[Change]:
 def element(node: ast.AST) -> Iterator[Change]:
     """Leave out one element of a tuple, a set, a list or a mapping."""
     if isinstance(node, ast.Tuple | ast.Set | ast.List) and len(node.elts) > 1:
-        begin, end = {ast.Tuple: "()", ast.Set: "{}", ast.List: "[]"}[type(node)]
+        begin, end = _BRACKETS[type(node)]
         parts = [f"{ast.unparse(part)}," for part in node.elts]
         for index in range(len(parts)):
             yield node, begin + " ".join(parts[:index] + parts[index + 1 :]) + end

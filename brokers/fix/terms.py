@@ -111,7 +111,7 @@ def terms_of_report(report: FixMessage, known: OrderTerms | None) -> OrderTerms 
     Raises
     ------
     Drop
-        If a field of the report cannot be read.
+        If a field of the report cannot be read, or is no quantity or price.
     """
     quantity = report.decimal(Tag.ORDER_QTY)
     if quantity is None and known is not None:
@@ -120,6 +120,11 @@ def terms_of_report(report: FixMessage, known: OrderTerms | None) -> OrderTerms 
         return None
     base = known or OrderTerms(quantity_units=quantity, time_in_force="GFD")
     limit, stop = report.decimal(Tag.PRICE), report.decimal(Tag.STOP_PX)
+    if quantity <= 0 or (limit or 0) < 0 or (stop or 0) < 0:
+        msg = (
+            f"FIX report of an order of {quantity} units at {limit}, {stop}: none can be 0 or less"
+        )
+        raise Drop(msg)
     end = report.time_ns(Tag.EXPIRE_TIME)
     return OrderTerms(
         quantity_units=quantity,

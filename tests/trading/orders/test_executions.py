@@ -169,7 +169,7 @@ def test_a_sell_is_taken_back_by_a_buy() -> None:
 
 def test_a_booking_says_what_it_costs_and_where_it_was() -> None:
     """The commission is on the execution itself; the venue is the event's, else the order's."""
-    charged = {"commission": Decimal("0.5"), "commission_currency": "EUR"}
+    charged: dict[str, Any] = {"commission": Decimal("0.5"), "commission_currency": "EUR"}
     named, unnamed = fill("e1", 40, 4, venue="x", **charged), fill("e1", 40, 4, venue="", **charged)
     for one, venue in ((named, "x"), (unnamed, "paper")):
         (entry,) = [e for e in last([*OPEN, one]).effects if isinstance(e, Booked)]
@@ -186,7 +186,8 @@ def test_a_booking_says_what_it_costs_and_where_it_was() -> None:
 
 def test_a_fill_without_figures_is_never_counted() -> None:
     """Whoever asks past the check is told."""
-    for lacking in ({"price": 1}, {"quantity_units": 1}):
+    halves: list[dict[str, Any]] = [{"price": 1}, {"quantity_units": 1}]
+    for lacking in halves:
         with pytest.raises(ValueError, match="has no quantity or price"):
             change(played(*OPEN), event("fill", 9, execution_id="e", **lacking))
 
@@ -235,8 +236,7 @@ def test_totals_that_do_not_follow_wait(before: tuple[OrderEvent, ...], one: Ord
 
 def inferred(name: str, cum: int, at: int, average: str = "1.10") -> OrderEvent:
     """Return the execution that a total of ``cum`` at second ``at`` stands for."""
-    fields = {"cum_units": cum, "average_price": average}
-    return fill(f"{INFERRED}{name}", 1, at, average, **fields)
+    return fill(f"{INFERRED}{name}", 1, at, average, cum_units=cum, average_price=average)
 
 
 def test_a_total_beyond_what_is_known_is_an_execution_of_its_own() -> None:
@@ -252,7 +252,12 @@ def test_a_total_beyond_what_is_known_is_an_execution_of_its_own() -> None:
 def test_a_total_explains_itself_only_with_an_average() -> None:
     """Without one a price would be a guess; and nothing is beyond what is known."""
     state = played(*PARTIAL)
-    for told in ({"cum_units": 100}, {"average_price": 1}, {"cum_units": 40, "average_price": 1}):
+    halves: list[dict[str, Any]] = [
+        {"cum_units": 100},
+        {"average_price": 1},
+        {"cum_units": 40, "average_price": 1},
+    ]
+    for told in halves:
         assert unexplained(state, event("status", 9, **told)) is None
     found = unexplained(state, event("status", 9, cum_units=41, average_price="1.10"))
     assert found == (Decimal(1), Decimal("1.10"))
@@ -308,9 +313,15 @@ def test_a_fill_of_after_the_total_is_not_explained_by_it() -> None:
     """It came on top."""
     state = played(*OPEN, inferred("a", 40, 9))
     after = apply(state, fill("e1", 10, 10)).state
-    assert (after.cum_units, after.executions["inferred-a"].counted_units) == (50, 40)
+    assert (after.cum_units, after.executions["inferred-a"].counted_units) == (
+        Decimal(50),
+        Decimal(40),
+    )
     both = apply(apply(state, fill("e1", 10, 10)).state, fill("e2", 10, 8)).state
-    assert (both.cum_units, both.executions["inferred-a"].counted_units) == (50, 30)
+    assert (both.cum_units, both.executions["inferred-a"].counted_units) == (
+        Decimal(50),
+        Decimal(30),
+    )
 
 
 def test_a_fill_that_was_corrected_before_it_was_seen_also_takes_its_place() -> None:

@@ -1,9 +1,11 @@
 """The venue's own report of an order: what it settles, what it changes, and what it cannot say."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
+from domain.order_events import OrderEvent
 from domain.orders import OrderStatus
 from tests.trading.orders.making import NAME, event, fill, last, order, played, terms
 from tests.trading.orders.row_cases import (
@@ -27,7 +29,7 @@ GONE = event("send_unknown", 8, request=-1)
 """The venue's record has it no more."""
 
 
-def _told(status: str | None, at: int = 9, cum: int | None = 0, **fields: object) -> Applied:
+def _told(status: str | None, at: int = 9, cum: int | None = 0, **fields: Any) -> Applied:
     return apply(played(*OPEN), event("status", at, status=status, cum_units=cum, **fields))
 
 
@@ -111,7 +113,7 @@ def test_reported_terms_with_nothing_left_fill_the_order(quantity: int, status: 
         ("expired", OPEN, "expired"),
     ],
 )
-def test_a_reported_end_is_the_end(status: str, before: tuple, after: str) -> None:  # type: ignore[type-arg]
+def test_a_reported_end_is_the_end(status: str, before: tuple[OrderEvent, ...], after: str) -> None:
     """With the venue's reason; an order with fills was not rejected."""
     report = event("status", 9, status=status, reason="expired_there")
     applied = apply(played(*before), report)
@@ -196,7 +198,7 @@ def test_what_we_concluded_to_be_filled_is_opened_by_a_word_as_new() -> None:
 def test_what_the_venue_has_ended_is_opened_by_a_newer_word_alone() -> None:
     """Filled by our count and canceled by its own: of the same moment, the end stands."""
     ended = played(*FILLED, event("canceled", 9, reason="requested"))
-    works = {"status": "partially_filled", "cum_units": 100, "terms": terms(150)}
+    works: dict[str, Any] = {"status": "partially_filled", "cum_units": 100, "terms": terms(150)}
     assert apply(ended, event("status", 9, **works)).state.status == "filled"
     assert apply(ended, event("status", 10, **works)).state.status == "partially_filled"
 
