@@ -178,7 +178,7 @@ def terms_of_report(report: FixMessage, known: OrderTerms | None) -> OrderTerms 
     Raises
     ------
     Drop
-        If a field of the report cannot be read.
+        If a field of the report cannot be read, or is no quantity or price.
     """
     quantity = report.decimal(Tag.ORDER_QTY)
     if quantity is None and known is not None:
@@ -188,6 +188,11 @@ def terms_of_report(report: FixMessage, known: OrderTerms | None) -> OrderTerms 
     base = known or OrderTerms(quantity_units=quantity, time_in_force="GFD")
     order_type = _type_of(report, base.order_type)
     limit, stop = report.decimal(Tag.PRICE), report.decimal(Tag.STOP_PX)
+    if quantity <= 0 or (limit or 0) < 0 or (stop or 0) < 0:
+        msg = (
+            f"FIX report of an order of {quantity} units at {limit}, {stop}: none can be 0 or less"
+        )
+        raise Drop(msg)
     if order_type == "take_profit" and base.limit_price is None:
         limit, stop = None, limit
     if order_type == "trailing_stop":

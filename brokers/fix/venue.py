@@ -23,6 +23,7 @@ from brokers.fix.sent import Sent, SentCommands
 from brokers.fix.tags import MsgType, Tag
 from brokers.fix.terms import capabilities
 from brokers.rounding import command_on_grid
+from brokers.wire_values import count_of
 from domain.errors import BadUse
 from domain.ids import wire_id
 from domain.nanos import SECOND_NS
@@ -236,8 +237,8 @@ class FixVenue:
         named = self._sent.by_name(reject.text(Tag.BUSINESS_REJECT_REF_ID))
         if named is not None and reject.get(Tag.REF_MSG_TYPE) != MsgType.ORDER_STATUS_REQUEST:
             return named
-        number = reject.text(Tag.REF_SEQ_NUM)
-        return self._sent.by_sequence(int(number)) if number.isdigit() else None
+        number = count_of(reject.text(Tag.REF_SEQ_NUM))
+        return None if number is None else self._sent.by_sequence(number)
 
     def _ask_again(self, sent: Sent) -> None:
         order = sent.order

@@ -17,6 +17,7 @@ from domain.orders import Execution, Order, Position
 from domain.predictions import Side, Signal
 from domain.ticks import TickArray, TickBatch, event_clock, heartbeat, new_records
 from trading.counterparty import Counterparty
+from trading.desk.past import resume
 from trading.desk.ports import Out
 from trading.engine import ExecutionLogic, stream_of
 from trading.execution_config import ExecutionConfig
@@ -185,11 +186,16 @@ class Desk:
         return out
 
     def books(self) -> tuple[object, ...]:
-        """Return everything that must not depend on how the events came in."""
+        """Return everything that must not depend on how the events came in.
+
+        The journal alone gives the same orders and positions.
+        """
+        digest = self.logic.desk.book.state_hash()
+        assert resume(self.journal, self.config.account, None).book.state_hash() == digest
         return (
             self.journal.orders(),
             self.journal.executions(),
-            self.logic.desk.book.state_hash(),
+            digest,
             sorted(self.venue.requests()),
         )
 

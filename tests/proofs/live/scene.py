@@ -167,6 +167,7 @@ class Life:
         self.minute = 2
         """Last minute of the market that a signal was about."""
         self._is_over = False
+        self._where = where
         settings, folder = where.settings, where.folder
         folder.mkdir(parents=True, exist_ok=True)
         journal = journal_type.open(f"sqlite:///{folder / LEDGER_FILE}", where.account)
@@ -258,12 +259,16 @@ class Life:
         self.logic.desk.cancel(order.client_order_id, now_ns)
 
     def close(self) -> None:
-        """End it as a run does that comes to its end; idempotent."""
+        """End it as a run does that comes to its end; idempotent.
+
+        Whatever was lived: the journal alone gives the same orders and positions.
+        """
         if self._is_over:
             return
         self._is_over = True
         self.logic.desk.commit()
         self.account.close()
+        assert Ledger.of(self._where).book.state_hash() == self.book.state_hash()
 
 
 @dataclass
