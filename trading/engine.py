@@ -19,6 +19,7 @@ from trading.accounts.held import sides
 from trading.counterparty import Counterparty, Market
 from trading.decisions import Situation, wish_of
 from trading.desk.ports import Out
+from trading.desk.putting_away import put_away
 from trading.execution_config import ExecutionConfig
 from trading.journal.journal import Journal
 from trading.lanes import Lane, Run
@@ -169,6 +170,8 @@ class ExecutionLogic:
         behind = self._market is not None and (
             self._market.is_behind() or not self._past.reached(self.desk.book)
         )
+        if not behind:
+            put_away(self.desk.book, self._journal, self._known_sequence())
         state = ExecutionState(
             v=SNAPSHOT_VERSION,
             account=self._config.account,
@@ -182,6 +185,11 @@ class ExecutionLogic:
             gates={name: gate.snapshot() for name, gate in self._gates.items()},
         )
         return dump(state)
+
+    def _known_sequence(self) -> int | None:
+        """Return the place in the venue's own order of events up to which the journal knows all."""
+        known = [n for n in (self.last_sequence, self.desk.last_sequence) if n is not None]
+        return max(known, default=None)
 
     def _run(self, lanes: Iterable[Lane]) -> list[Out]:
         """Move lanes as far as they go, and every lane that this sets free."""

@@ -14,6 +14,7 @@ from trading.cuts import Clocking
 from trading.desk.desk import Desk
 from trading.desk.entries import Fact
 from trading.desk.past import Past, Resumed, repeated, resume
+from trading.desk.putting_away import recall_from
 from trading.execution_config import ExecutionConfig
 from trading.journal.journal import Journal
 from trading.judgement import AtPresent, AtTheMark, Shown
@@ -88,7 +89,7 @@ def begin(
     if counterparty.market is not None:
         resumed = resume(journal, config.account, 0 if state is None else state.journal_seq)
         if state is not None and state.book is not None:
-            resumed = resumed._replace(book=OrderBook.load(state.book))
+            resumed = resumed._replace(book=OrderBook.load(state.book, recall_from(journal)))
         gates = _gates(config, config.symbols, resumed, state)
         shown: Shown = AtTheMark(config, instruments)
         from_seq = 0 if state is None else state.journal_seq

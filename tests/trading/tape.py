@@ -5,7 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from brokers.gateway import Gateway
+from brokers.gateway import Gateway, Reported
 from brokers.paper_venue.config import PaperVenueConfig
 from brokers.paper_venue.playing import PaperMarket
 from brokers.paper_venue.venue import open_paper_venue
@@ -125,11 +125,17 @@ class Killed(BaseException):
 
 
 class FaultyDoor(Gateway):
-    """A gateway whose n-th send (from 0) raises, before or after the venue has seen it."""
+    """A gateway that fails.
+
+    Its n-th send (from 0) raises, before or after the venue has seen it, or its n-th listening,
+    which comes behind all that left together.
+    """
 
     before: Mapping[int, BaseException]
     after: Mapping[int, BaseException]
+    listening: Mapping[int, BaseException]
     calls = 0
+    listened = 0
 
     def send(self, command: Command) -> None:
         """Send, or fail."""
@@ -139,6 +145,13 @@ class FaultyDoor(Gateway):
         super().send(command)
         if call in self.after:
             raise self.after[call]
+
+    def drain(self) -> list[Reported]:
+        """Listen, or fail."""
+        call, self.listened = self.listened, self.listened + 1
+        if call in self.listening:
+            raise self.listening[call]
+        return super().drain()
 
 
 class Desk:
@@ -165,6 +178,7 @@ class Desk:
             self.venue, lambda: None, lambda: 1, inline=True, answer=self.venue.answer
         )
         self.gateway.before, self.gateway.after = faults.get("before", {}), faults.get("after", {})
+        self.gateway.listening = faults.get("listening", {})
         self.gateway.start(market.hear)
         self.counterparty = Counterparty(
             self.gateway, market, lambda alert, _: self.alerts.append(alert)

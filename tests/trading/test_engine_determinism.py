@@ -205,7 +205,10 @@ def test_a_snapshot_anywhere_changes_nothing(seed: int, cuts: list[float]) -> No
 def test_a_kill_and_a_replay_send_nothing_twice(
     seed: int, snapshot_at: float, life: float, killed_after: int
 ) -> None:
-    """After a kill behind any broker call, a replay of an older snapshot ends in the same books."""
+    """After a kill before any answer, a replay of an older snapshot ends in the same books.
+
+    What was written down and had not left is given up: see ``test_sending_together``.
+    """
     events = arrivals(make_log(seed, 120), seed + 1)
     saved = int(snapshot_at * len(events))
     killed = saved + int(life * (len(events) - saved))
@@ -216,7 +219,7 @@ def test_a_kill_and_a_replay_send_nothing_twice(
         snapshot = crashed.logic.snapshot()
         before = list(crashed.out)
         crashed.stop()
-        crashed.start(snapshot, after={killed_after: Killed()})
+        crashed.start(snapshot, listening={killed_after: Killed()})
         try:
             crashed.feed(events[saved:killed])
         except Killed:

@@ -79,6 +79,15 @@ def draft_of(fact: Fact) -> Draft:
             return Draft(OPENING_BALANCE, "opening_balance", ts_ns, ts_ns, payload)
 
 
+def order_of(entry: Entry) -> str | None:
+    """Return the client order id that an entry's key names; None where it is about no order."""
+    if entry.kind == ORDER:
+        return entry.key.removeprefix("order/")
+    if entry.kind == EntryKind.ORDER_EVENT:
+        return entry.key.partition("/")[0]
+    return None
+
+
 def fact_of(entry: Entry) -> Fact | None:
     """Return the fact of an entry; None for a kind that is none of the desk's.
 

@@ -11,8 +11,9 @@ from typing import NamedTuple
 from domain.control import ControlEvent
 from domain.order_events import EventKind, OrderEvent
 from domain.orders import Execution, Order
-from trading.desk.entries import Fact, fact_of
+from trading.desk.entries import Fact, fact_of, order_of
 from trading.desk.ports import Accounts, Out
+from trading.desk.putting_away import kept_in, recall_from
 from trading.journal.journal import Journal
 from trading.orders.book import OrderBook
 from trading.orders.effects import Booked, Published
@@ -117,24 +118,36 @@ def later_place(last: int | None, fact: Fact) -> int | None:
 
 
 def resume(journal: Journal, account: str, until_seq: int | None) -> Resumed:
-    """Fold an account from its journal alone.
+    """Fold an account from its journal alone; orders that it holds whole are not folded again.
 
     Parameters
     ----------
     until_seq
         Place at which it is wanted; None for the end.
     """
-    book = OrderBook(account)
+    kept = kept_in(journal, until_seq)
+    book = OrderBook(account, recall=recall_from(journal))
+    book.restore((one.closed, place) for one, place in kept.values())
     before: list[Fact] = []
     beyond: list[Fact] = []
-    last: int | None = None
+    last = max((k.sequence for k, _ in kept.values() if k.sequence is not None), default=None)
+
+    def is_away(name: str | None, seq: int) -> bool:
+        """Say whether what is said of an order at a place is in what was kept of it."""
+        return name in kept and seq < kept[name][1]
+
     for entry in journal.read():
+        if is_away(order_of(entry), entry.seq):
+            book.tick(entry.ts_recv_ns)
+            continue
         fact = fact_of(entry)
         if fact is None:
             continue
         last = later_place(last, fact)
         if until_seq is not None and entry.seq > until_seq:
             beyond.append(fact)
+        elif isinstance(fact, OrderEvent) and is_away(book.resolve(fact), entry.seq):
+            book.tick(fact.ts_recv_ns)
         elif isinstance(fact, Order | OrderEvent):
             book.apply(fact)
         else:

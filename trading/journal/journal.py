@@ -255,6 +255,28 @@ class Journal:
         """
         return self._reader.read(after_seq)
 
+    def of_kind(self, kind: str) -> Iterator[Entry]:
+        """Yield the committed entries of a kind, in their order.
+
+        Each is checked by its own hash; that they follow one another was checked by `open`.
+
+        Raises
+        ------
+        ChainBroken
+            At the first entry that is not what was written there.
+        """
+        return self._reader.of_kind(kind)
+
+    def at(self, seq: int) -> Entry:
+        """Return one committed entry, checked by its own hash.
+
+        Raises
+        ------
+        ChainBroken
+            If it is not there, or not what was written there.
+        """
+        return self._reader.at(seq)
+
     def verify(self, anchor: Head | None = None) -> Head:
         """Check the whole journal again and return its end.
 
