@@ -98,7 +98,14 @@ class LiveAccount:
         """Return the account as journal and venue have it; it may not be ready yet."""
         # Whether a pair is tradeable now the venue says with its answer: what it said at the logon
         # may be of a weekend.
-        counterparty = Counterparty(self.gateway, None, lambda alert, _: self._alert(alert))
+        venue = self.gateway.venue
+        counterparty = Counterparty(
+            self.gateway,
+            None,
+            lambda alert, _: self._alert(alert),
+            capabilities=venue.capabilities,
+            instruments=venue.instruments(),
+        )
         logic = ExecutionLogic(self.config, state, self.journal, counterparty)
         care = Care(
             logic.desk,
@@ -163,7 +170,7 @@ class LiveAccount:
             self.switch.beat(LOG)
         self.switch.settle(logic.control, logic.controls)
         logic.charge(care.on_clock(now_ns))
-        return logic.listen()
+        return logic.listen(ready=care.ready)
 
     def close(self) -> None:
         """Log off, give the lease back, and close the journal."""

@@ -73,7 +73,13 @@ class PaperAccount:
         self.venue = open_paper_venue(paper_config(settings), path)
         self._market = PaperMarket(self.venue)
         self.gateway = Gateway(self.venue, self.writer.check, self._now_ns, inline=True)
-        self._counterparty = Counterparty(self.gateway, self._market, alert)
+        self._counterparty = Counterparty(
+            self.gateway,
+            self._market,
+            alert,
+            capabilities=self.venue.capabilities,
+            instruments=self.venue.instruments(),
+        )
         self.config = execution_config(settings, symbols, self.venue.instruments())
         self._wall_ns = wall_ns
         self._say = say

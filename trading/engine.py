@@ -11,8 +11,6 @@ from decimal import Decimal
 from typing import Any
 
 from domain.control import ControlEvent
-from domain.ids import client_order_id
-from domain.orders import Order, OrderSide, with_terms
 from domain.predictions import Signal
 from domain.ticks import TickBatch
 from trading.counterparty import Counterparty
@@ -22,11 +20,14 @@ from trading.execution_config import ExecutionConfig
 from trading.journal.journal import Journal
 from trading.lanes import Lane, Run
 from trading.marks import AccountMark
+from trading.ordering import order_of
 from trading.orders.holdings import Exposure
+from trading.risk.case import RiskContext
 from trading.risk.codes import Deny
 from trading.risk.control import Controls
 from trading.snapshots import SNAPSHOT_VERSION, ExecutionState, dump
 from trading.starting import begin
+from trading.tactics.handling import Handling
 from trading.venues import AccountCharge
 
 _NOTHING = Exposure()
@@ -79,6 +80,20 @@ class ExecutionLogic:
         # Nobody knows how long the signals of an earlier life have waited at a real venue.
         self._late: set[str] = set() if self._market is not None else self.undecided()
         self._ready = True
+        self._handling: Handling | None = None
+        if begun.markets is not None:
+            self._handling = Handling(
+                config,
+                self.desk,
+                self._lanes,
+                self._past,
+                begun.handlers,
+                begun.markets,
+                self._shown,
+                self.controls,
+                self._note_working,
+                counterparty.alert,
+            )
         self._note_working()
 
     def on_batch(
@@ -119,10 +134,18 @@ class ExecutionLogic:
                 lane.add_records(event.records)
         return self._run(touched.values())
 
-    def listen(self) -> list[Out]:
-        """Take in what a real venue has reported; return what happened."""
+    def listen(self, *, ready: bool = True) -> list[Out]:
+        """Take in what a real venue has reported; return what happened.
+
+        Parameters
+        ----------
+        ready
+            Whether book and venue agree, as for `on_batch`.
+        """
         self.desk.pump()
         self._note_working()
+        if self._handling is not None:
+            self._handling.heard(ready=ready)
         self.desk.commit()
         return self.desk.take()
 
@@ -175,6 +198,7 @@ class ExecutionLogic:
             lanes=[lane.snapshot() for lane in self._lanes.values()],
             marks=self._marks.state(),
             gates={name: gate.snapshot() for name, gate in self._gates.items()},
+            handlers={} if self._handling is None else self._handling.snapshot(),
         )
         return dump(state)
 
@@ -196,8 +220,7 @@ class ExecutionLogic:
                 mark = None if signal is None else self._marks.get(signal.ts_event_ns)
                 if signal is None or mark is None:
                     return
-                if signal.actionable:
-                    self._decide(lane, signal, mark)
+                self._act_on(lane, signal, mark)
                 self._late.discard(signal.signal_id)
                 lane.decided(mark.quotes)
                 continue
@@ -207,6 +230,8 @@ class ExecutionLogic:
             if self._market is not None:
                 self._play(lane, run)
             passed_ns = lane.finish(run)
+            if self._handling is not None:
+                self._handling.after(lane, run, passed_ns, ready=self._ready)
             if passed_ns is not None:
                 self._marks.reach(passed_ns)
 
@@ -237,8 +262,16 @@ class ExecutionLogic:
             self._marks.prune(min([lane.behind_ns() for _, lane in self._by_symbol]))
         return made
 
+    def _act_on(self, lane: Lane, signal: Signal, mark: AccountMark) -> None:
+        if signal.actionable:
+            self._last_mark = mark
+        if self._handling is not None:
+            late = signal.signal_id in self._late
+            self._handling.decide(lane, signal, mark, late=late, ready=self._ready)
+        elif signal.actionable:
+            self._decide(lane, signal, mark)
+
     def _decide(self, lane: Lane, signal: Signal, mark: AccountMark) -> None:
-        self._last_mark = mark
         state, config = lane.state, self._config
         now = Situation(
             instrument=lane.instrument,
@@ -250,8 +283,12 @@ class ExecutionLogic:
         wish = wish_of(signal.side, now, config.sizing)
         if wish is None:
             return
-        order = self._order(lane, signal, wish.leg, wish.change_units)
+        order = order_of(self._config, lane, signal, wish.leg, wish.change_units)
         passed = False
+
+        def read() -> RiskContext:
+            return self._shown(lane, signal.ts_recv_ns, signal.verdict, mark)
+
         if not self._ready:
             self.desk.deny(order, Deny.NOT_RECONCILED.value)
             return
@@ -260,7 +297,7 @@ class ExecutionLogic:
         elif signal.signal_id in self._late and abs(state.position.units + wish.change_units) > 0:
             self.desk.deny(order, Deny.STALE_SIGNAL.value)
         else:
-            passed = self.desk.submit(order, lambda: self._shown(lane, signal, mark))
+            passed = self.desk.submit(order, read)
         if (
             not passed
             and state.position.units
@@ -268,39 +305,9 @@ class ExecutionLogic:
             and signal.side != "flat"
         ):
             # What was denied was a flip: the position that the signal is against is closed still.
-            close = self._order(lane, signal, 1, -state.position.units)
-            self.desk.submit(close, lambda: self._shown(lane, signal, mark))
+            close = order_of(self._config, lane, signal, 1, -state.position.units)
+            self.desk.submit(close, read)
         self._note_working(signal.symbol)
-
-    def _order(self, lane: Lane, signal: Signal, leg: int, change_units: Decimal) -> Order:
-        config = self._config
-        side: OrderSide = "buy" if change_units > 0 else "sell"
-        terms = config.terms(abs(change_units), self._bound(lane, side))
-        order = Order(
-            client_order_id=client_order_id(config.strategy, signal.signal_id, leg, attempt=0),
-            account=config.account,
-            strategy=config.strategy,
-            signal_id=signal.signal_id,
-            symbol=signal.symbol,
-            side=side,
-            quantity_units=terms.quantity_units,
-            status="initialized",
-            ts_event_ns=signal.ts_event_ns,
-            ts_recv_ns=signal.ts_recv_ns,
-            venue=self._config.venue,
-            user=config.user,
-            model_id=signal.model_id,
-        )
-        return with_terms(order, terms)
-
-    def _bound(self, lane: Lane, side: OrderSide) -> Decimal | None:
-        """Return the worst price of an order, from the quote that it is decided on."""
-        pips, quote = self._config.max_slippage_pips, lane.quote()
-        if pips is None or quote is None:
-            return None
-        distance = pips.scaleb(lane.instrument.pip_location)
-        bound = quote.ask + distance if side == "buy" else quote.bid - distance
-        return bound.quantize(lane.instrument.tick_size)
 
     def _note_working(self, symbol: str | None = None) -> None:
         """Tell lanes what their orders may still fill."""

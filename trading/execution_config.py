@@ -10,6 +10,7 @@ from domain.nanos import MINUTE_NS, MS_NS, SECOND_NS
 from domain.orders import OrderTerms, TimeInForce
 from trading.decisions import Sizing
 from trading.risk.limits import AccountLimits
+from trading.tactics.config import Tactics
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,10 @@ class ExecutionConfig:
         Distance of the boundaries at which signals are due (> 0), as in the trading dataflow.
     max_signal_age_ns
         Longest way of a signal from its market data to here, by the wall clock, for an account at a
-        real venue (> 0): an older one opens nothing. A replay asks no clock.
+        real venue (> 0): an older one opens nothing. A replay asks no clock; there it bounds, by
+        the time of the log, how long a signal may wait for what works against it to end.
+    tactics
+        How the orders of signals are carried out.
     """
 
     symbols: tuple[str, ...]
@@ -63,6 +67,7 @@ class ExecutionConfig:
     lateness_ns: int = 0
     decision_interval_ns: int = MINUTE_NS
     max_signal_age_ns: int = 5 * SECOND_NS
+    tactics: Tactics = field(default_factory=Tactics)
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot work."""

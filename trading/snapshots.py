@@ -8,6 +8,7 @@ import msgspec
 from domain.errors import BadUse, Corrupt
 from trading.lanes import LaneState
 from trading.marks import MarkState
+from trading.tactics.handler import HandlerState
 
 SNAPSHOT_VERSION = 4
 """Versions before knew one order a symbol and no journal: a run of theirs cannot go on."""
@@ -27,6 +28,9 @@ class ExecutionState(msgspec.Struct, forbid_unknown_fields=True):
         By symbol the last event of a venue that plays the log.
     gates
         What each gate keeps, by symbol, or one under the empty name.
+    handlers
+        Parents, groups and what waits for them, by symbol; left out where a signal is one market
+        order.
     """
 
     v: int
@@ -38,6 +42,7 @@ class ExecutionState(msgspec.Struct, forbid_unknown_fields=True):
     lanes: list[LaneState]
     marks: MarkState
     gates: dict[str, dict[str, Any]]
+    handlers: dict[str, HandlerState] = {}
 
     def check(self, account: str, account_currency: str, symbols: Sequence[str]) -> None:
         """Refuse to go on under other settings.
@@ -60,6 +65,8 @@ class ExecutionState(msgspec.Struct, forbid_unknown_fields=True):
 def dump(state: ExecutionState) -> dict[str, Any]:
     """Write the state as a mapping of numbers, strings, bytes and lists; money is text."""
     plain: dict[str, Any] = msgspec.to_builtins(state, builtin_types=(bytes,))
+    if not state.handlers:
+        del plain["handlers"]
     return plain
 
 

@@ -163,7 +163,11 @@ class Desk:
         self.gateway.before, self.gateway.after = faults.get("before", {}), faults.get("after", {})
         self.gateway.start(market.hear)
         self.counterparty = Counterparty(
-            self.gateway, market, lambda alert, _: self.alerts.append(alert)
+            self.gateway,
+            market,
+            lambda alert, _: self.alerts.append(alert),
+            capabilities=self.venue.capabilities,
+            instruments=self.venue.instruments(),
         )
         self.logic = ExecutionLogic(self.config, snapshot, self.journal, self.counterparty)
 

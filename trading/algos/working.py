@@ -132,6 +132,14 @@ class Parents:
         """Return all parents as they stand, in the order of their coming."""
         return [state.view() for state in self._states.values()]
 
+    def working(self) -> list[ParentState]:
+        """Return the parents that have not come to their end, in the order of their coming."""
+        return [state for state in self._states.values() if state.ended_ns is None]
+
+    def knows(self, parent_id: str) -> bool:
+        """Say whether an id is that of a parent."""
+        return parent_id in self._states
+
     def state(self, parent_id: str) -> ParentState:
         """Return all that is known of a parent.
 

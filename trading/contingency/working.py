@@ -81,6 +81,7 @@ class Groups:
         self._late_fill_ns = late_fill_ns
         self._states: dict[str, GroupState] = {}
         self._group_of: dict[str, str] = {}
+        self._entered_by: dict[str, str] = {}
 
     def apply(self, request: Request) -> None:
         """Take in a request; the same one again changes nothing.
@@ -92,6 +93,8 @@ class Groups:
         """
         if isinstance(request, GroupRequest):
             self._states.setdefault(request.group_id, GroupState(request))
+            if request.entered_by:
+                self._entered_by[request.entered_by] = request.group_id
             return
         state = replace(self.state(request.group_id), enters=False)
         if request.scope == "all" and not state.stop:
@@ -106,10 +109,14 @@ class Groups:
         name = self._group_of.get(order.client_order_id)
         if name is None and order.strategy == EXTERNAL:
             name = self._adopt(order)
+        if name is None:
+            name = self._entered(order)
         if name is not None:
             self._update(name, order.client_order_id, lambda known: followed(known, state))
 
-    def on_clock(self, now_ns: int, market: Market) -> list[Output]:
+    def on_clock(
+        self, now_ns: int, market: Market, enters: Callable[[str], bool] = lambda _: False
+    ) -> list[Output]:
         """Return what is to be submitted, canceled, amended and told now.
 
         Parameters
@@ -118,11 +125,15 @@ class Groups:
             Receive time of the log.
         market
             Gives the market of a symbol.
+        enters
+            Says whether the order or parent of an id, that opens what a group protects, may still
+            send orders.
         """
         outputs: list[Output] = []
         for name, state in self._states.items():
             if state.ended_ns is None:
-                outputs += self._work(name, now_ns, market(state.request.symbol))
+                view, request = market(state.request.symbol), state.request
+                outputs += self._work(name, now_ns, view, entering=enters(request.entered_by))
         return outputs
 
     def forget(self, ended_before_ns: int) -> None:
@@ -134,6 +145,11 @@ class Groups:
         old = {n for n, s in self._states.items() if _ended_before(s, ended_before_ns)}
         self._states = {n: s for n, s in self._states.items() if n not in old}
         self._group_of = {c: n for c, n in self._group_of.items() if n not in old}
+        self._entered_by = {c: n for c, n in self._entered_by.items() if n not in old}
+
+    def working(self) -> list[GroupState]:
+        """Return the groups that have not come to their end, in the order of their coming."""
+        return [state for state in self._states.values() if state.ended_ns is None]
 
     def state(self, group_id: str) -> GroupState:
         """Return all that is known of a group.
@@ -173,6 +189,8 @@ class Groups:
             name = state.request.group_id
             groups._states[name] = state
             groups._group_of |= {m.placed.client_order_id: name for m in state.members}
+            if state.request.entered_by:
+                groups._entered_by[state.request.entered_by] = name
         return groups
 
     @classmethod
@@ -203,7 +221,7 @@ class Groups:
 
     # One group.
 
-    def _work(self, name: str, now_ns: int, market: MarketView) -> list[Output]:
+    def _work(self, name: str, now_ns: int, market: MarketView, *, entering: bool) -> list[Output]:
         state, outputs = self._states[name], list[Output]()
         if isinstance(state.request.orders, Bracket):
             state = self._states[name] = with_best_price(state, state.request.orders, market)
@@ -215,7 +233,7 @@ class Groups:
             if not roles.counted(*every):
                 self._states[name] = replace(self._states[name], ended_ns=now_ns)
             return outputs
-        for step in _steps(state, roles, market):
+        for step in _steps(state, roles, market, entering=entering):
             outputs += self._carry_out(name, step, now_ns)
         return outputs
 
@@ -273,6 +291,16 @@ class Groups:
         self._remember(name, role, placed(order, -1, adopted=True))
         return name
 
+    def _entered(self, order: Order) -> str | None:
+        """Return the group that protects what an order opens, whoever has sent it."""
+        for opener in (order.client_order_id, order.parent_id):
+            name = self._entered_by.get(opener)
+            if name is not None:
+                number = tries(self._states[name], "entry")
+                self._remember(name, "entry", placed(order, number))
+                return name
+        return None
+
     def _built(self, order: Order) -> None:
         state = self._states.get(order.group_id)
         if state is None or order.client_order_id in self._group_of:
@@ -284,11 +312,13 @@ class Groups:
                 return
 
 
-def _steps(state: GroupState, roles: Roles, market: MarketView) -> Iterator[Step]:
+def _steps(
+    state: GroupState, roles: Roles, market: MarketView, *, entering: bool
+) -> Iterator[Step]:
     orders = state.request.orders
     enters = state.enters and not state.closing
     if isinstance(orders, Bracket):
-        return BracketPlan(state, orders, roles, market).steps()
+        return BracketPlan(state, orders, roles, market, entering=entering).steps()
     if isinstance(orders, Oco):
         return oco_steps(orders, roles, market, enters=enters)
     return oto_steps(orders, roles, market, enters=enters)

@@ -1,11 +1,13 @@
 """Our own acts as events, and refusals as codes."""
 
+from msgspec.structs import replace
+
 from domain.errors import Halt, Reject
 from domain.order_events import EventKind, OrderEvent
 from domain.orders import Order
 from domain.reasons import Reason
 from trading.orders.effects import Alert, AlertCode
-from trading.venues import AccountCharge
+from trading.venues import AccountCharge, NotSent
 
 
 def own_act(kind: EventKind, order: Order, request: int, now_ns: int | None = None) -> OrderEvent:
@@ -19,9 +21,11 @@ def own_act(kind: EventKind, order: Order, request: int, now_ns: int | None = No
     )
 
 
-def code_of(error: Reject) -> str:
-    """Return the code of a refusal at the door."""
-    return str(getattr(error, "reason", Reason.UNSUPPORTED))
+def refused(asked: OrderEvent, kind: EventKind, error: NotSent | Reject) -> OrderEvent:
+    """Return the answer to an act of ours that provably never left."""
+    is_refusal = isinstance(error, Reject)
+    reason = str(getattr(error, "reason", Reason.UNSUPPORTED)) if is_refusal else "not_sent"
+    return replace(asked, kind=kind, reason=reason, terms=None)
 
 
 def restated(charge: AccountCharge, error: Halt) -> Alert:

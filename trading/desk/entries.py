@@ -12,13 +12,18 @@ from domain.errors import Corrupt
 from domain.ids import digest
 from domain.order_events import OrderEvent
 from domain.orders import Execution, Order
+from trading.algos.parents import ParentCancel, ParentOrder
+from trading.contingency.requests import GroupCancel, GroupRequest
 from trading.journal.entries import Draft, Entry, EntryKind
 from trading.venues import AccountCharge
 
 ORDER, EXECUTION = "order", "execution"
 """Kinds beside those of ``trading.journal``: an order as built, a fill with its profit."""
 
-Fact = Order | OrderEvent | Execution | ControlEvent | AccountCharge
+HandlingRequest = ParentOrder | ParentCancel | GroupRequest | GroupCancel
+"""What leads to orders, or ends what does."""
+
+Fact = Order | OrderEvent | Execution | ControlEvent | AccountCharge | HandlingRequest
 
 _TYPES: dict[str, type[Fact]] = {
     ORDER: Order,
@@ -26,6 +31,10 @@ _TYPES: dict[str, type[Fact]] = {
     EntryKind.ORDER_EVENT: OrderEvent,
     EntryKind.CONTROL: ControlEvent,
     EntryKind.CHARGE: AccountCharge,
+    EntryKind.PARENT_ORDER: ParentOrder,
+    EntryKind.PARENT_CANCEL: ParentCancel,
+    EntryKind.GROUP_REQUEST: GroupRequest,
+    EntryKind.GROUP_CANCEL: GroupCancel,
 }
 _encode = msgspec.json.Encoder().encode
 _DECODERS = {kind: msgspec.json.Decoder(type_) for kind, type_ in _TYPES.items()}
@@ -56,6 +65,18 @@ def draft_of(fact: Fact) -> Draft:
         case AccountCharge():
             key = f"charge/{fact.venue}/{fact.charge_id}"
             return Draft(EntryKind.CHARGE, key, fact.ts_event_ns, fact.ts_event_ns, payload)
+        case ParentOrder():
+            key = f"parent/{fact.parent_id}"
+            return Draft(EntryKind.PARENT_ORDER, key, fact.start_ns, fact.start_ns, payload)
+        case ParentCancel():
+            key = f"parent_cancel/{fact.parent_id}/{fact.ts_ns}"
+            return Draft(EntryKind.PARENT_CANCEL, key, fact.ts_ns, fact.ts_ns, payload)
+        case GroupRequest():
+            key = f"group/{fact.group_id}"
+            return Draft(EntryKind.GROUP_REQUEST, key, fact.ts_ns, fact.ts_ns, payload)
+        case GroupCancel():
+            key = f"group_cancel/{fact.group_id}/{fact.scope}/{fact.ts_ns}"
+            return Draft(EntryKind.GROUP_CANCEL, key, fact.ts_ns, fact.ts_ns, payload)
 
 
 def fact_of(entry: Entry) -> Fact | None:

@@ -33,6 +33,8 @@ class AlertCode(StrEnum):
     """The venue says that an order works which counted as done."""
     NOT_FOUND = "not_found"
     """The venue does not know an order that we sent."""
+    PROTECTION = "protection"
+    """A stop or a target cannot do what it is for; the text says which, and what was done."""
 
 
 class Published(msgspec.Struct, frozen=True, tag=True):
