@@ -191,7 +191,7 @@ class Desk:
             return False
         gate = self._gate_of(state.order.symbol)
         number, previous = self.book.next_request(client_order_id), state.previous_request
-        let_through = self._past.asked(client_order_id, number)
+        let_through = self._past.replaces(client_order_id, number)
         if not let_through and not gate.admit_replace(state.order, terms, read).passed:
             return False
         asked = own_act(EventKind.REPLACE_REQUEST, state.order, number, now_ns)

@@ -66,6 +66,7 @@ class Past:
         self._orders: dict[str, Order] = {}
         self._decisions: dict[str, list[OrderEvent]] = {}
         self._requests: dict[str, int] = {}
+        self._replaces: set[tuple[str, int]] = set()
         for fact in facts:
             if isinstance(fact, Order):
                 self._orders[fact.client_order_id] = fact
@@ -73,6 +74,8 @@ class Past:
                 self._decisions.setdefault(fact.client_order_id, []).append(fact)
             elif isinstance(fact, OrderEvent) and fact.kind in _REQUESTS:
                 self._requests[fact.client_order_id] = fact.request
+                if fact.kind is EventKind.REPLACE_REQUEST:
+                    self._replaces.add((fact.client_order_id, fact.request))
             self.until_ns = max(self.until_ns, _acted_ns(fact))
 
     def reached(self, book: OrderBook) -> bool:
@@ -89,9 +92,9 @@ class Past:
             del self._requests[name]
         return True
 
-    def asked(self, client_order_id: str, request: int) -> bool:
-        """Say whether a request of this number was made about an order, and may be made again."""
-        return request <= self._requests.get(client_order_id, 0)
+    def replaces(self, client_order_id: str, request: int) -> bool:
+        """Say whether the request of this number was a replace that was let through."""
+        return (client_order_id, request) in self._replaces
 
     def answers(self, order: Order) -> list[OrderEvent]:
         """Return, once, what the venue answered at once to an order's submit."""

@@ -14,7 +14,9 @@ from domain.errors import Reject
 from domain.orders import Order
 from domain.predictions import Signal
 from domain.ticks import REJECTED, Kind
+from trading.algos.parents import ParentOrder
 from trading.algos.tick_profile import TickProfile
+from trading.contingency.requests import GroupRequest
 from trading.decisions import Situation, Wish, is_settled, wish_of
 from trading.desk.desk import Desk
 from trading.desk.past import Past
@@ -159,7 +161,7 @@ class Handling:
         if units and side != "flat" and not in_flight:
             wish = Wish(1, -units)
             handler.pending = signal if waits else None
-        self._carry_out(lane, handler, signal, wish, now_ns, late=late)
+        self._carry_out(lane, handler, signal, wish, mark, now_ns, late=late)
 
     def _withdraw(self, lane: Lane, handler: Handler, now_ns: int) -> None:
         """End what works for, or protects, a side that is not wanted; what closes it goes on."""
@@ -176,6 +178,7 @@ class Handling:
         handler: Handler,
         signal: Signal,
         wish: Wish,
+        mark: AccountMark,
         now_ns: int,
         *,
         late: bool,
@@ -196,27 +199,31 @@ class Handling:
         if reason:
             self._desk.deny(order, reason)
         else:
-            self._begin(lane, handler, signal, order, wish.leg, now_ns, opens=opens)
+            self._begin(lane, handler, order, wish.leg, mark, now_ns, opens=opens)
 
     def _begin(
         self,
         lane: Lane,
         handler: Handler,
-        signal: Signal,
         order: Order,
         leg: int,
+        mark: AccountMark,
         now_ns: int,
         *,
         opens: bool,
     ) -> None:
         tactics, market = self._config.tactics, self._markets.of(lane, now_ns)
         profile = TickProfile() if handler.profile is None else handler.profile
+        parent: ParentOrder | None = None
+        group: GroupRequest | None = None
         try:
             parent = parent_of(order, leg, tactics, market, now_ns, profile)
             group = protection_of(order, leg, tactics, market, now_ns) if opens else None
         except Reject:
-            self._desk.deny(order, Deny.UNWORKABLE.value)
-            return
+            if opens:
+                self._desk.deny(order, Deny.UNWORKABLE.value)
+                return
+            # An exit that cannot be worked is no less wanted: it goes out as one order.
         if parent is not None and (reason := self._refusal(order, now_ns, opens=opens)):
             self._desk.deny(order, reason)
             return
@@ -228,11 +235,8 @@ class Handling:
             self._desk.note(parent)
             handler.parents.apply(parent)
         else:
-            mark = handler.mark
-            if mark is None:
-                return
-            self._desk.submit(order, lambda: self._shown(lane, now_ns, signal.verdict, mark))
-            self._note_working(signal.symbol)
+            self._desk.submit(order, lambda: self._shown(lane, now_ns, handler.verdict, mark))
+            self._note_working(order.symbol)
 
     def _refusal(self, order: Order, now_ns: int, *, opens: bool) -> str:
         """Return the code by which the trading state, now or in the life before, refuses a parent.

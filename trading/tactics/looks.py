@@ -82,8 +82,8 @@ class Looks:
         self._end_groups(lane, handler, now_ns)
         self._work_parents(lane, handler, now_ns, market)
         # What rests at the venue stays there: nothing could be put in its place.
-        if state not in _NO_ORDERS:
-            self._work_groups(lane, handler, now_ns, market)
+        while state not in _NO_ORDERS and self._work_groups(lane, handler, now_ns, market):
+            pass
 
     def end_parent(self, handler: Handler, parent: ParentState, now_ns: int, reason: str) -> None:
         """End a parent: its children are canceled at the next look."""
@@ -139,20 +139,25 @@ class Looks:
             if stop:
                 self._desk.note(ParentCancel(name, now_ns, stop))
 
-    def _work_groups(self, lane: Lane, handler: Handler, now_ns: int, market: MarketView) -> None:
+    def _work_groups(self, lane: Lane, handler: Handler, now_ns: int, market: MarketView) -> bool:
+        """Let groups go on; say whether one has come to another stage, and has more to do now."""
         before = handler.working_groups
         entering = {p.parent.parent_id for p in handler.working_parents}
         for output in handler.groups.on_clock(now_ns, lambda _: market, entering.__contains__):
             self._carry_out(lane, handler, output, now_ns)
+        has_more = False
         for was in before:
             name = was.request.group_id
             now = handler.groups.state(name)
             if now.closing and not was.closing:
                 self._desk.note(GroupCancel(name, now_ns, "close", now.closing))
+                has_more = True
             if now.stop and not was.stop:
                 self._desk.note(GroupCancel(name, now_ns, "all", now.stop))
+                has_more = True
             if now.ended_ns is not None and now.closing != SIGNAL:
                 handler.spent = _spent(now) or handler.spent
+        return has_more
 
     def _carry_out(
         self, lane: Lane, handler: Handler, output: ParentOutput | GroupOutput, now_ns: int
