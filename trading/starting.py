@@ -20,7 +20,6 @@ from trading.lane_accounts import LaneAccounts
 from trading.lanes import Lane, LaneState
 from trading.marks import MarkBook, MarkRules
 from trading.orders.book import OrderBook
-from trading.orders.held import HOLD_NS
 from trading.positions import NetPosition
 from trading.risk.control import fold
 from trading.risk.gate import GateConfig, RiskGate
@@ -85,12 +84,12 @@ def begin(
     accounts = LaneAccounts(lanes, config.account, config.account_currency, counterparty.alert)
     markets = None if config.tactics.is_plain else LaneMarkets(config, counterparty)
     enforced = markets is not None and markets.capabilities.reduce_only
+    handlers = {} if markets is None else _handlers(config, state, markets.late_fill_ns)
     if counterparty.market is not None:
         resumed = resume(journal, config.account, 0 if state is None else state.journal_seq)
         if state is not None and state.book is not None:
             resumed = resumed._replace(book=OrderBook.load(state.book))
         gates = _gates(config, config.symbols, resumed, state)
-        handlers = _handlers(config, state, 0)
         shown: Shown = AtTheMark(config, instruments, enforced=enforced)
         from_seq = 0 if state is None else state.journal_seq
         answers = counterparty.market.answers
@@ -114,7 +113,6 @@ def begin(
         resumed = resume(journal, config.account, None if state is None else state.journal_seq)
         gates = _gates(config, (ALL,), resumed, state)
         past = Past(known_seq=journal.head.seq)
-        handlers = _handlers(config, state, HOLD_NS)
         _rebuild(handlers, resumed)
         shown = AtPresent(config, resumed.book, counterparty.tradeable, enforced=enforced)
         desk = Desk(
@@ -155,9 +153,7 @@ def _lanes(config: ExecutionConfig, state: ExecutionState | None) -> dict[str, L
 def _handlers(
     config: ExecutionConfig, state: ExecutionState | None, late_fill_ns: int
 ) -> dict[str, Handler]:
-    """Return what carries signals out beyond one order each, by symbol; none where nothing does."""
-    if config.tactics.is_plain:
-        return {}
+    """Return what carries signals out beyond one order each, by symbol."""
     kept = {} if state is None else state.handlers
     learns = config.tactics.algorithm == "tick_profile"
     return {
@@ -184,7 +180,7 @@ def _rebuild(handlers: Mapping[str, Handler], resumed: Resumed) -> None:
             facts[symbol].append(fact)
     for symbol, handler in handlers.items():
         states = [state for state in resumed.book.states() if state.order.symbol == symbol]
-        handler.rebuild(facts[symbol], states, HOLD_NS)
+        handler.rebuild(facts[symbol], states)
 
 
 def _gates(

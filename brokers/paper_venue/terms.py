@@ -34,6 +34,7 @@ CAPABILITIES = Capabilities(
     trigger_sides=frozenset({"default", "bid", "ask", "mid"}),
     price_bound=True,
     reduce_only=True,
+    reports_in_order=True,
 )
 """Everything that the port knows, on netted positions."""
 

@@ -33,8 +33,8 @@ class HandlerState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes
     ----------
-    look_ns
-        Receive time of the last look.
+    look_ns, sent_ns
+        Receive time of the last look, and of the last order sent.
     verdict
         Bits of ``domain.ticks.Verdict`` of the newest quote; None before the first decision.
     mark
@@ -51,6 +51,7 @@ class HandlerState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     look_ns: int
+    sent_ns: int
     verdict: int | None
     mark: AccountMark | None
     pending: Signal | None
@@ -76,10 +77,11 @@ class Handler:
     """
 
     def __init__(self, late_fill_ns: int, state: HandlerState | None, *, learns: bool) -> None:
+        self._late_fill_ns = late_fill_ns
         self.parents = Parents(late_fill_ns)
         self.groups = Groups(late_fill_ns)
         self.profile = TickProfile() if learns else None
-        self.look_ns = 0
+        self.look_ns = self.sent_ns = 0
         self.verdict: int | None = None
         self.mark: AccountMark | None = None
         self.pending: Signal | None = None
@@ -93,6 +95,7 @@ class Handler:
         mark = self.mark if self.is_at_work else None
         return HandlerState(
             self.look_ns,
+            self.sent_ns,
             self.verdict,
             None if mark is None else replace(mark, quotes=dict(mark.quotes)),
             self.pending,
@@ -108,7 +111,6 @@ class Handler:
         self,
         facts: Iterable[HandlingRequest | Order],
         states: Iterable[OrderState],
-        late_fill_ns: int,
     ) -> None:
         """Make parents and groups those of a journal, whatever a snapshot had.
 
@@ -121,12 +123,12 @@ class Handler:
         """
         facts, states = list(facts), list(states)
         times = [fact.ts_recv_ns for fact in facts if isinstance(fact, Order)]
-        self.look_ns = max([self.look_ns, *times])
+        self.look_ns = self.sent_ns = max([self.look_ns, *times])
         clocked = [self._clocked(state) for state in states]
         for_parents = [fact for fact in facts if not isinstance(fact, GroupRequest | GroupCancel)]
         for_groups = [fact for fact in facts if not isinstance(fact, ParentOrder | ParentCancel)]
-        self.parents = Parents.rebuilt(for_parents, clocked, late_fill_ns)
-        self.groups = Groups.rebuilt(for_groups, clocked, late_fill_ns)
+        self.parents = Parents.rebuilt(for_parents, clocked, self._late_fill_ns)
+        self.groups = Groups.rebuilt(for_groups, clocked, self._late_fill_ns)
         self.pending = None
 
     @property
@@ -215,7 +217,8 @@ class Handler:
     def _restore(self, state: HandlerState) -> None:
         self.parents = Parents.load(state.parents)
         self.groups = Groups.load(state.groups)
-        self.look_ns, self.verdict, self.mark = state.look_ns, state.verdict, state.mark
+        self.look_ns, self.sent_ns = state.look_ns, state.sent_ns
+        self.verdict, self.mark = state.verdict, state.mark
         self.pending, self.spent = state.pending, state.spent
         self._minute_ns, self._ticks = state.minute_ns, state.ticks
         if self.profile is not None and state.profile is not None:

@@ -235,6 +235,7 @@ class Handling:
             self._desk.note(parent)
             handler.parents.apply(parent)
         else:
+            handler.sent_ns = now_ns
             self._desk.submit(order, lambda: self._shown(lane, now_ns, handler.verdict, mark))
             self._note_working(order.symbol)
 
@@ -258,12 +259,13 @@ class Handling:
         if handler.is_busy and self._ready:
             self._looks.look(lane, handler, now_ns)
         signal = handler.pending
-        if signal is not None and not handler.is_busy and not self._is_in_flight(lane):
+        if signal is not None and now_ns - signal.ts_recv_ns > self._config.max_signal_age_ns:
             handler.pending = None
-            if now_ns - signal.ts_recv_ns <= self._config.max_signal_age_ns:
-                self._want(lane, handler, signal, now_ns, late=False)
-                if handler.is_busy and self._ready:
-                    self._looks.look(lane, handler, now_ns)
+        elif signal is not None and self._is_free(lane, handler, now_ns):
+            handler.pending = None
+            self._want(lane, handler, signal, now_ns, late=False)
+            if handler.is_busy and self._ready:
+                self._looks.look(lane, handler, now_ns)
         handler.look_ns = now_ns
         lane.look_due_ns = handler.next_look_ns
 
@@ -271,8 +273,15 @@ class Handling:
         symbol = lane.state.symbol
         return [state for state in self._desk.book.open_states() if state.order.symbol == symbol]
 
-    def _is_in_flight(self, lane: Lane) -> bool:
-        return bool(lane.state.buy_units or lane.state.sell_units)
+    def _is_free(self, lane: Lane, handler: Handler, now_ns: int) -> bool:
+        """Say whether nothing works in a lane, and an order may be as large as the last one.
+
+        What closes a position and what opens the other side often have one size: at once they would
+        be an order sent twice by mistake.
+        """
+        state, window_ns = lane.state, self._config.limits.repeat.duplicate_window_ns
+        works = handler.is_busy or state.buy_units or state.sell_units
+        return not works and now_ns - handler.sent_ns >= window_ns
 
     def _state(self, now_ns: int) -> TradingState:
         """Return the trading state to heed; a replay follows what was done before, up to its end.

@@ -169,6 +169,7 @@ class Looks:
 
         match output:
             case SubmitOrder(order):
+                handler.sent_ns = now_ns
                 self._desk.submit(order, read)
             case CancelOrder(name):
                 self._desk.cancel(name, now_ns)

@@ -10,6 +10,7 @@ from trading.algos.market import MarketView
 from trading.counterparty import Counterparty
 from trading.execution_config import ExecutionConfig
 from trading.lanes import Lane
+from trading.orders.held import HOLD_NS
 from trading.venues import Capabilities, VenueInstrument
 
 
@@ -43,6 +44,11 @@ class LaneMarkets:
             symbol: replace(one, tradeable=True) for symbol, one in counterparty.instruments.items()
         }
         self._max_age_ns = config.limits.market.max_price_age_ns
+
+    @property
+    def late_fill_ns(self) -> int:
+        """How long after the end of an order a fill of it may still be reported (>= 0)."""
+        return 0 if self.capabilities.reports_in_order else HOLD_NS
 
     def of(self, lane: Lane, now_ns: int) -> MarketView:
         """Return the market of a lane; a quote that the gate would call old is none."""

@@ -117,15 +117,15 @@ def test_a_signal_for_another_side_closes_first_then_opens(tmp_path: Path) -> No
         00:02:00.000 EURUSD 1.10000 1.10020
         00:02:00.200 EURUSD 1.10000 1.10020
         00:02:00.400 EURUSD 1.09990 1.10010
-        00:02:00.600 EURUSD 1.09980 1.10000
-        00:02:00.800 EURUSD 1.09970 1.09990
-        00:02:01.000 EURUSD 1.09960 1.09980
+        00:02:01.100 EURUSD 1.09970 1.09990
+        00:02:01.200 EURUSD 1.09970 1.09990
+        00:02:01.300 EURUSD 1.09980 1.10000
         """,
         {("EURUSD", "00:01"): "buy", ("EURUSD", "00:02"): "sell"},
         tmp_path,
     )
-    # Canceled at 0.2 s, closed at 0.4 s, and at 0.4 s the signal is decided on anew: equity at
-    # 00:01:59 was 99,996.36, which is 18,179.5 EUR at 1.1001.
+    # Canceled at 0.2 s, the close is sent then and filled at 0.4 s; a second after it was sent the
+    # signal is decided on anew: equity at 00:01:59 was 99,996.36, or 18,179.5 EUR at 1.1001.
     assert trades(desk) == [
         "buy 18181 market filled 1.10020",
         "sell 18181 stop_loss canceled requested",
