@@ -86,6 +86,8 @@ class Handler:
         self.mark: AccountMark | None = None
         self.pending: Signal | None = None
         self.spent: Side | None = None
+        self.rests = False
+        """Whether the last look found nothing to do, and none will before an order changes."""
         self._minute_ns = self._ticks = 0
         if state is not None:
             self._restore(state)
@@ -162,6 +164,7 @@ class Handler:
 
     def on_order(self, state: OrderState) -> None:
         """Take in what the book knows of an order of the lane after a change."""
+        self.rests = False
         clocked = self._clocked(state)
         self.parents.on_order(clocked)
         self.groups.on_order(clocked)

@@ -228,6 +228,7 @@ class Handling:
             self._desk.deny(order, reason)
             return
         handler.forget(now_ns)
+        handler.rests = False
         if group is not None:
             self._desk.note(group)
             handler.groups.apply(group)

@@ -15,7 +15,7 @@ from trading.algos.parent_state import ParentState
 from trading.algos.parents import ParentCancel
 from trading.algos.placed import ZERO
 from trading.algos.working import Output as ParentOutput
-from trading.contingency.group_state import GroupState, Roles
+from trading.contingency.group_state import GroupState, Roles, rests
 from trading.contingency.requests import Bracket, GroupCancel
 from trading.contingency.working import GroupAlert
 from trading.contingency.working import Output as GroupOutput
@@ -76,6 +76,8 @@ class Looks:
     def look(self, lane: Lane, handler: Handler, now_ns: int) -> None:
         """Let parents and groups of a lane go on to a moment, receive time of the log."""
         handler.look_ns = now_ns
+        if handler.rests:
+            return
         state = self._state(now_ns)
         market = self._markets.of(lane, now_ns)
         self._end_parents(lane, handler, now_ns, state)
@@ -84,15 +86,18 @@ class Looks:
         # What rests at the venue stays there: nothing could be put in its place.
         while state not in _NO_ORDERS and self._work_groups(lane, handler, now_ns, market):
             pass
+        handler.rests = not handler.working_parents and all(map(rests, handler.working_groups))
 
     def end_parent(self, handler: Handler, parent: ParentState, now_ns: int, reason: str) -> None:
         """End a parent: its children are canceled at the next look."""
+        handler.rests = False
         request = ParentCancel(parent.parent.parent_id, now_ns, reason)
         self._desk.note(request)
         handler.parents.apply(request)
 
     def close_group(self, handler: Handler, group: GroupState, now_ns: int, reason: str) -> None:
         """Let a group close what it protects, from the next look on."""
+        handler.rests = False
         request = GroupCancel(group.request.group_id, now_ns, "close", reason)
         self._desk.note(request)
         handler.groups.apply(request)
@@ -103,9 +108,7 @@ class Looks:
         spoiled = {
             group.request.entered_by
             for group in handler.working_groups
-            if group.stop
-            or group.closing
-            or handler.groups.view(group.request.group_id).exited_units
+            if group.stop or group.closing or Roles(group, 0, 0).exited
         }
         for parent in handler.working_parents:
             if parent.stop:
@@ -119,8 +122,8 @@ class Looks:
     def _end_groups(self, lane: Lane, handler: Handler, now_ns: int) -> None:
         """End groups whose position is gone by other hands: their exits would open one."""
         for group in handler.working_groups:
-            orders, view = group.request.orders, handler.groups.view(group.request.group_id)
-            held = view.entered_units - view.exited_units
+            orders, roles = group.request.orders, Roles(group, 0, 0)
+            held = roles.filled("entry") - roles.exited
             if group.stop or not isinstance(orders, Bracket) or held <= 0:
                 continue
             if signed(orders.side, lane.state.position.units) <= 0:
