@@ -28,8 +28,25 @@ class ExecutionSettings(Section):
     time_in_force: Literal["FOK", "IOC"] = "FOK"
     max_slippage_pips: Annotated[Decimal, Field(ge=0)] = Decimal(0)
     """How much worse than the quote it was decided on an order may fill; 0: any price."""
+    algorithm: Literal["market", "twap", "tick_profile", "iceberg", "passive_cross"] = "market"
+    """What works the order of a signal: one market order, slices of equal size, slices as large as
+    the market is usually busy, a limit order of which a part shows, or a resting order that crosses
+    the spread at last."""
+    algorithm_ms: Positive = 300_000
+    """From a signal to the deadline of its algorithm."""
+    slices: Annotated[int, Field(ge=1, le=1_000)] = 5
+    """Of ``twap`` and ``tick_profile``."""
+    display_fraction: Fraction = Decimal("0.2")
+    """Part of an ``iceberg`` that shows."""
+    patience_ms: Natural = 60_000
+    """How long ``passive_cross`` rests at the near touch; below ``algorithm_ms``."""
+    stop_pips: Annotated[Decimal, Field(ge=0)] = Decimal(0)
+    """Distance of a stop-loss from the price at which the entry was decided; 0: none."""
+    target_pips: Annotated[Decimal, Field(ge=0)] = Decimal(0)
+    """The same for a take-profit."""
     max_signal_age_ms: Positive = 5_000
-    """At a real broker: longest way of a signal from its market data; an older one is dropped."""
+    """At a real broker: longest way of a signal from its market data; an older one is dropped.
+    Everywhere: how long a signal may wait until what works against it has ended."""
     ledger_dsn: SecretStr = SecretStr("")
     """``postgresql+psycopg://...`` of a broker account's ledger; empty: SQLite in its folder."""
     lease_ms: Annotated[int, Field(ge=1_000)] = 10_000

@@ -10,13 +10,14 @@ import msgspec
 from brokers.paper_venue.config import Margin, PairTerms, PaperVenueConfig
 from config.accounts import account_of
 from config.settings import Settings
-from config.trading_settings import RiskSettings
+from config.trading_settings import ExecutionSettings, RiskSettings
 from domain.errors import BadUse
 from domain.instruments import INSTRUMENTS
 from domain.nanos import MS_NS
 from trading.execution_config import ExecutionConfig
 from trading.risk import limits
 from trading.risk.limits import AccountLimits
+from trading.tactics.config import Tactics
 from trading.venues import Capabilities, PositionMode, VenueInstrument
 
 
@@ -100,6 +101,27 @@ def execution_config(
         max_slippage_pips=slippage or None,
         grace_ns=settings.ingest.grace_ms * MS_NS,
         lateness_ns=settings.ingest.lateness_ms * MS_NS,
+        max_signal_age_ns=execution.max_signal_age_ms * MS_NS,
+        tactics=tactics(execution),
+    )
+
+
+def tactics(execution: ExecutionSettings) -> Tactics:
+    """Return how the orders of signals are carried out.
+
+    Raises
+    ------
+    BadUse
+        If the settings do not go together.
+    """
+    return Tactics(
+        algorithm=execution.algorithm,
+        work_ns=execution.algorithm_ms * MS_NS,
+        slices=execution.slices,
+        display_fraction=execution.display_fraction,
+        patience_ns=execution.patience_ms * MS_NS,
+        stop_pips=execution.stop_pips or None,
+        target_pips=execution.target_pips or None,
     )
 
 

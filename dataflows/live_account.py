@@ -114,7 +114,14 @@ class LiveAccount:
         """Return the account as journal and venue have it; it may not be ready yet."""
         # Whether a pair is tradeable now the venue says with its answer: what it said at the logon
         # may be of a weekend.
-        counterparty = Counterparty(self.gateway, None, lambda alert, _: self._alert(alert))
+        venue = self.gateway.venue
+        counterparty = Counterparty(
+            self.gateway,
+            None,
+            lambda alert, _: self._alert(alert),
+            capabilities=venue.capabilities,
+            instruments=venue.instruments(),
+        )
         logic = ExecutionLogic(self.config, state, self.journal, counterparty)
         stated = Stated(logic.desk, self.journal, self.gateway.venue.name)
         now_ns = self._wall_ns()
@@ -193,7 +200,7 @@ class LiveAccount:
         care.silent_ns = self._log.silence_ns(now_ns, logic.now_ns, records=records)
         logic.charge(care.on_clock(now_ns))
         self._show(care.readiness, now_ns)
-        return logic.listen()
+        return logic.listen(ready=care.ready, opens=care.opens)
 
     def close(self) -> None:
         """Log off, give the lease back, and close the journal."""

@@ -75,7 +75,13 @@ class PaperAccount:
         self.gateway = Gateway(
             self.venue, self.writer.check, self._now_ns, inline=True, answer=self.venue.answer
         )
-        self._counterparty = Counterparty(self.gateway, self._market, alert)
+        self._counterparty = Counterparty(
+            self.gateway,
+            self._market,
+            alert,
+            capabilities=self.venue.capabilities,
+            instruments=self.venue.instruments(),
+        )
         self.config = execution_config(settings, symbols, self.venue.instruments())
         check_capabilities(self.config, self.venue.capabilities)
         self._wall_ns = wall_ns

@@ -34,10 +34,11 @@ def tca_config(settings: Settings, symbols: tuple[str, ...]) -> TcaConfig:
     Quotes are kept for one minute behind what is measured: on paper nothing comes later, and they
     are in every snapshot.
     """
-    ingest = settings.ingest
+    ingest, algorithm = settings.ingest, settings.execution.algorithm
     return TcaConfig(
         settings.execution.account_currency,
         symbols,
+        algorithm="" if algorithm == "market" else algorithm,
         retention_ns=MINUTE_NS,
         lateness_ns=ingest.lateness_ms * MS_NS,
         beat_lag_ns=max(ingest.grace_ms, ingest.lateness_ms) * MS_NS,

@@ -11,8 +11,6 @@ from decimal import Decimal
 from typing import Any
 
 from domain.control import ControlEvent
-from domain.ids import client_order_id
-from domain.orders import Order, OrderSide, PositionEffect, with_terms
 from domain.predictions import Signal
 from domain.ticks import TickBatch
 from trading.accounts.held import sides
@@ -24,11 +22,14 @@ from trading.execution_config import ExecutionConfig
 from trading.journal.journal import Journal
 from trading.lanes import Lane, Run
 from trading.marks import AccountMark
+from trading.ordering import order_of
 from trading.orders.holdings import Exposure
+from trading.risk.case import RiskContext
 from trading.risk.codes import Deny
 from trading.risk.control import Controls
 from trading.snapshots import SNAPSHOT_VERSION, ExecutionState, dump, mode_of
 from trading.starting import begin
+from trading.tactics.handling import Handling
 from trading.venues import AccountCharge
 
 _NOTHING = Exposure()
@@ -81,6 +82,20 @@ class ExecutionLogic:
         # Nobody knows how long the signals of an earlier life have waited at a real venue.
         self._late: set[str] = set() if self._market is not None else self.undecided()
         self._ready = self._opens = True
+        self._handling: Handling | None = None
+        if begun.markets is not None:
+            self._handling = Handling(
+                config,
+                self.desk,
+                self._lanes,
+                self._past,
+                begun.handlers,
+                begun.markets,
+                self._shown,
+                self.controls,
+                self._note_working,
+                counterparty.alert,
+            )
         self._note_working()
 
     def on_batch(
@@ -124,10 +139,18 @@ class ExecutionLogic:
                 lane.add_records(event.records)
         return self._run(touched.values())
 
-    def listen(self) -> list[Out]:
-        """Take in what a real venue has reported; return what happened."""
+    def listen(self, *, ready: bool = True, opens: bool = True) -> list[Out]:
+        """Take in what a real venue has reported; return what happened.
+
+        Parameters
+        ----------
+        ready, opens
+            As for `on_batch`.
+        """
         self.desk.pump()
         self._note_working()
+        if self._handling is not None:
+            self._handling.heard(ready=ready, opens=opens)
         self.desk.commit()
         return self.desk.take()
 
@@ -170,7 +193,8 @@ class ExecutionLogic:
         behind = self._market is not None and (
             self._market.is_behind() or not self._past.reached(self.desk.book)
         )
-        if not behind:
+        if not behind and self._handling is None:
+            # What parents and groups did is rebuilt from all of their orders.
             put_away(self.desk.book, self._journal, self._known_sequence())
         state = ExecutionState(
             v=SNAPSHOT_VERSION,
@@ -183,6 +207,7 @@ class ExecutionLogic:
             lanes=[lane.snapshot() for lane in self._lanes.values()],
             marks=self._marks.state(),
             gates={name: gate.snapshot() for name, gate in self._gates.items()},
+            handlers={} if self._handling is None else self._handling.snapshot(),
         )
         return dump(state)
 
@@ -223,8 +248,7 @@ class ExecutionLogic:
             return False
         if self._market is not None and self._market.calls_margin:
             self._call_margin(self._market, signal, mark)
-        if signal.actionable:
-            self._decide(lane, signal, mark)
+        self._act_on(lane, signal, mark)
         self._late.discard(signal.signal_id)
         lane.decided(mark.quotes)
         return True
@@ -244,6 +268,9 @@ class ExecutionLogic:
             if self._market is not None:
                 self._play(lane, run)
             passed_ns = lane.finish(run)
+            if self._handling is not None:
+                ready, opens = self._ready, self._opens
+                self._handling.after(lane, run, passed_ns, ready=ready, opens=opens)
             if passed_ns is not None:
                 self._marks.reach(passed_ns)
 
@@ -292,8 +319,22 @@ class ExecutionLogic:
             self._marks.prune(min([lane.behind_ns() for _, lane in self._by_symbol]))
         return made
 
+    def _act_on(self, lane: Lane, signal: Signal, mark: AccountMark) -> None:
+        if signal.actionable:
+            self._last_mark = mark
+        if self._handling is not None:
+            self._handling.decide(
+                lane,
+                signal,
+                mark,
+                refusal=self._refusal(signal),
+                ready=self._ready,
+                opens=self._opens,
+            )
+        elif signal.actionable:
+            self._decide(lane, signal, mark)
+
     def _decide(self, lane: Lane, signal: Signal, mark: AccountMark) -> None:
-        self._last_mark = mark
         state, config = lane.state, self._config
         now = Situation(
             instrument=lane.instrument,
@@ -306,9 +347,13 @@ class ExecutionLogic:
         wish = wish_of(signal.side, now, config.sizing)
         if wish is None:
             return
-        order = self._order(lane, signal, wish.leg, wish.change_units, wish.effect)
+        order = order_of(config, lane, signal, wish.leg, wish.change_units, wish.effect)
         exits = wish.effect == "reduce_only" or state.position.units + wish.change_units == 0
         passed = False
+
+        def read() -> RiskContext:
+            return self._shown(lane, signal.ts_recv_ns, signal.verdict, mark)
+
         if not self._ready:
             self.desk.deny(order, Deny.NOT_RECONCILED.value)
             return
@@ -317,11 +362,11 @@ class ExecutionLogic:
         elif self._refusal(signal) and not exits:
             self.desk.deny(order, self._refusal(signal))
         else:
-            passed = self.desk.submit(order, lambda: self._shown(lane, signal, mark))
+            passed = self.desk.submit(order, read)
         if not passed and state.position.units and not now.in_flight_units and not exits:
             # What was denied was a flip: the position that the signal is against is closed still.
-            close = self._order(lane, signal, 1, -state.position.units)
-            self.desk.submit(close, lambda: self._shown(lane, signal, mark))
+            close = order_of(self._config, lane, signal, 1, -state.position.units)
+            self.desk.submit(close, read)
         self._note_working(signal.symbol)
 
     def _refusal(self, signal: Signal) -> str:
@@ -329,43 +374,6 @@ class ExecutionLogic:
         if signal.signal_id in self._late:
             return Deny.STALE_SIGNAL.value
         return "" if self._opens else Deny.DEGRADED.value
-
-    def _order(
-        self,
-        lane: Lane,
-        signal: Signal,
-        leg: int,
-        change_units: Decimal,
-        effect: PositionEffect = "default",
-    ) -> Order:
-        config = self._config
-        side: OrderSide = "buy" if change_units > 0 else "sell"
-        terms = config.terms(abs(change_units), self._bound(lane, side), effect)
-        order = Order(
-            client_order_id=client_order_id(config.strategy, signal.signal_id, leg, attempt=0),
-            account=config.account,
-            strategy=config.strategy,
-            signal_id=signal.signal_id,
-            symbol=signal.symbol,
-            side=side,
-            quantity_units=terms.quantity_units,
-            status="initialized",
-            ts_event_ns=signal.ts_event_ns,
-            ts_recv_ns=signal.ts_recv_ns,
-            venue=self._config.venue,
-            user=config.user,
-            model_id=signal.model_id,
-        )
-        return with_terms(order, terms)
-
-    def _bound(self, lane: Lane, side: OrderSide) -> Decimal | None:
-        """Return the worst price of an order, from the quote that it is decided on."""
-        pips, quote = self._config.max_slippage_pips, lane.quote()
-        if pips is None or quote is None:
-            return None
-        distance = pips.scaleb(lane.instrument.pip_location)
-        bound = quote.ask + distance if side == "buy" else quote.bid - distance
-        return bound.quantize(lane.instrument.tick_size)
 
     def _note_working(self, symbol: str | None = None) -> None:
         """Tell lanes what their orders may still fill."""

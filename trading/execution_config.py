@@ -10,6 +10,7 @@ from domain.nanos import MINUTE_NS, MS_NS, SECOND_NS
 from domain.orders import OrderTerms, PositionEffect, TimeInForce
 from trading.decisions import Sizing
 from trading.risk.limits import AccountLimits
+from trading.tactics.config import Tactics
 from trading.venues import PositionMode
 
 
@@ -47,7 +48,10 @@ class ExecutionConfig:
         Distance of the boundaries at which signals are due (> 0), as in the trading dataflow.
     max_signal_age_ns
         Longest way of a signal from its market data to here, by the wall clock, for an account at a
-        real venue (> 0): an older one opens nothing. A replay asks no clock.
+        real venue (> 0): an older one opens nothing. A replay asks no clock; there it bounds, by
+        the time of the log, how long a signal may wait for what works against it to end.
+    tactics
+        How the orders of signals are carried out.
     """
 
     symbols: tuple[str, ...]
@@ -68,6 +72,7 @@ class ExecutionConfig:
     lateness_ns: int = 0
     decision_interval_ns: int = MINUTE_NS
     max_signal_age_ns: int = 5 * SECOND_NS
+    tactics: Tactics = field(default_factory=Tactics)
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot work."""
@@ -92,6 +97,12 @@ class ExecutionConfig:
             raise BadUse(msg)
         if self.max_slippage_pips is not None and not self.max_slippage_pips > 0:
             msg = "max_slippage_pips must be above 0"
+            raise BadUse(msg)
+        if self.position_mode == "hedging" and not self.tactics.is_plain:
+            msg = (
+                "algorithms, stops and targets count net positions: set execution.position_mode to "
+                "netting or fifo, or leave them out"
+            )
             raise BadUse(msg)
 
     @property

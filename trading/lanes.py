@@ -3,7 +3,8 @@
 A run ends with the record that passes a minute boundary. While an order is in flight, or a position
 is held that the venue charges, a run also ends before a record that passes a mark, since what the
 account has at the mark is only known then; otherwise nothing can happen on the way, and what marks
-may ask for is noted as the run is taken.
+may ask for is noted as the run is taken. While parents or groups are at work a run ends as well
+where they are to be looked at.
 """
 
 from collections import deque
@@ -19,7 +20,7 @@ from domain.instruments import instrument
 from domain.nanos import floor_ns, iso
 from domain.predictions import Signal
 from domain.switch_records import without_switches
-from domain.ticks import TICK_DTYPE, TickArray
+from domain.ticks import TICK_DTYPE, TickArray, event_clock
 from trading.accounts.held import HeldPosition
 from trading.accounts.trades import Trades
 from trading.conversion import legs
@@ -111,8 +112,11 @@ class Lane:
     """One symbol of the account.
 
     ``state`` is the lane's own; the engine reads it, and writes what is held, what was charged and
-    what may fill.
+    what may fill. ``look_due_ns`` is the receive time from which a run ends so that parents and
+    groups are looked at; None while none is at work.
     """
+
+    look_due_ns: int | None = None
 
     def __init__(self, state: LaneState, clocking: Clocking, account_currency: str) -> None:
         self.state = state
@@ -161,11 +165,15 @@ class Lane:
             return None
         start, passages = self._row, self._cuts.passages
         end, clock_ns, price = self._cuts.legs[self._leg]
+        look = self._look_row(start, end)
+        if look < end:
+            end, clock_ns, price = look, self._clock_at(start, look), self._price_in(start, look)
+        is_working = self.may_move() or self.look_due_ns is not None
         while self._passage < len(passages):
             row, since_ns, until_ns, known = passages[self._passage]
             if row >= end:
                 break
-            if row > start and self.may_move():
+            if row > start and is_working:
                 self._row = row
                 return Run(start, row, since_ns, known)
             bid, ask, recv_ns = known or (state.bid, state.ask, state.quote_recv_ns)
@@ -185,7 +193,8 @@ class Lane:
             )
             self._passage += 1
         self._row = end
-        self._leg += 1
+        if end == self._cuts.legs[self._leg][0]:
+            self._leg += 1
         return Run(start, end, clock_ns, price)
 
     def records(self, run: Run) -> TickArray:
@@ -269,6 +278,37 @@ class Lane:
         """Say whether records alone may change what the account has in this symbol."""
         state = self.state
         return bool(state.buy_units or state.sell_units or (self.is_charged and state.held.is_open))
+
+    def look_ns(self, run: Run) -> int | None:
+        """Return when parents and groups are to be looked at behind a run; None if not there."""
+        if self.look_due_ns is None:
+            return None
+        recv_ns = int(self._chunk["ts_recv_ns"][run.end - 1])
+        return recv_ns if recv_ns >= self.look_due_ns else None
+
+    def _look_row(self, start: int, end: int) -> int:
+        """Return the row behind the first of some records at which a look is due; else ``end``."""
+        if self.look_due_ns is None:
+            return end
+        due = self._chunk["ts_recv_ns"][start:end] >= self.look_due_ns
+        first = int(due.argmax())
+        return start + first + 1 if due[first] else end
+
+    def _clock_at(self, start: int, end: int) -> int:
+        """Return the event time behind some of the records that come next."""
+        clocking, clock_ns = self._clocking, self.state.clock_ns
+        records = self._chunk[start:end]
+        passed_ns = int(event_clock(records, clocking.grace_ns, clocking.lateness_ns)[-1])
+        return passed_ns if clock_ns is None else max(clock_ns, passed_ns)
+
+    def _price_in(self, start: int, end: int) -> Price | None:
+        """Return the last sound quote among some records, or None."""
+        records = self._chunk[start:end]
+        row = last_sound_tick(records)
+        if row is None:
+            return None
+        last = records[row]
+        return float(last["bid"]), float(last["ask"]), int(last["ts_recv_ns"])
 
     def _load(self) -> bool:
         """Make sure that the next record is at hand; False if there is none."""

@@ -9,6 +9,7 @@ from msgspec import UNSET, UnsetType
 from domain.errors import BadUse, Corrupt
 from trading.lanes import LaneState
 from trading.marks import MarkState
+from trading.tactics.handler import HandlerState
 from trading.venues import PositionMode
 
 SNAPSHOT_VERSION = 4
@@ -31,6 +32,9 @@ class ExecutionState(msgspec.Struct, forbid_unknown_fields=True):
         What each gate keeps, by symbol, or one under the empty name.
     position_mode
         How positions are kept; left out where they are netted.
+    handlers
+        Parents, groups and what waits for them, by symbol; left out where a signal is one market
+        order.
     """
 
     v: int
@@ -43,6 +47,7 @@ class ExecutionState(msgspec.Struct, forbid_unknown_fields=True):
     marks: MarkState
     gates: dict[str, dict[str, Any]]
     position_mode: PositionMode | UnsetType = UNSET
+    handlers: dict[str, HandlerState] = {}
 
     def check(
         self, account: str, account_currency: str, mode: PositionMode, symbols: Sequence[str]
@@ -74,6 +79,8 @@ def mode_of(mode: PositionMode) -> PositionMode | UnsetType:
 def dump(state: ExecutionState) -> dict[str, Any]:
     """Write the state as a mapping of numbers, strings, bytes and lists; money is text."""
     plain: dict[str, Any] = msgspec.to_builtins(state, builtin_types=(bytes,))
+    if not state.handlers:
+        del plain["handlers"]
     return plain
 
 

@@ -6,13 +6,15 @@ from typing import Any, NamedTuple, TypeVar
 from msgspec import UNSET
 
 from domain.control import ControlEvent
-from domain.orders import Execution
+from domain.orders import Execution, Order
 from trading import lane_kernel
 from trading.accounts.held import FLAT
+from trading.algos.parents import ParentCancel, ParentOrder
+from trading.contingency.requests import GroupCancel, GroupRequest
 from trading.counterparty import Counterparty
 from trading.cuts import Clocking
 from trading.desk.desk import Desk
-from trading.desk.entries import Fact
+from trading.desk.entries import Fact, HandlingRequest
 from trading.desk.past import Past, Resumed, repeated, resume
 from trading.desk.putting_away import recall_from
 from trading.execution_config import ExecutionConfig
@@ -25,6 +27,8 @@ from trading.orders.book import OrderBook
 from trading.risk.control import fold
 from trading.risk.gate import GateConfig, RiskGate
 from trading.snapshots import ExecutionState, load
+from trading.tactics.handler import Handler
+from trading.tactics.venue import LaneMarkets
 from trading.venues import AccountCharge
 
 F = TypeVar("F")
@@ -44,6 +48,8 @@ class Begun(NamedTuple):
     shown: Shown
     past: Past
     last_sequence: int | None
+    handlers: dict[str, Handler]
+    markets: LaneMarkets | None
 
 
 def begin(
@@ -86,12 +92,15 @@ def begin(
         config.position_mode,
         counterparty.alert,
     )
+    markets = None if config.tactics.is_plain else LaneMarkets(config, counterparty)
+    enforced = markets is not None and markets.capabilities.reduce_only
+    handlers = {} if markets is None else _handlers(config, state, markets.late_fill_ns)
     if counterparty.market is not None:
         resumed = resume(journal, config.account, 0 if state is None else state.journal_seq)
         if state is not None and state.book is not None:
             resumed = resumed._replace(book=OrderBook.load(state.book, recall_from(journal)))
         gates = _gates(config, config.symbols, resumed, state)
-        shown: Shown = AtTheMark(config, instruments)
+        shown: Shown = AtTheMark(config, instruments, enforced=enforced)
         from_seq = 0 if state is None else state.journal_seq
         answers = counterparty.market.answers
         past = Past(resumed.beyond, journal.head.seq, from_seq, answers)
@@ -116,7 +125,8 @@ def begin(
         resumed = resume(journal, config.account, None if state is None else state.journal_seq)
         gates = _gates(config, (ALL,), resumed, state)
         past = Past(known_seq=journal.head.seq)
-        shown = AtPresent(config, resumed.book, accounts, counterparty.tradeable)
+        _rebuild(handlers, resumed)
+        shown = AtPresent(config, resumed.book, accounts, counterparty.tradeable, enforced=enforced)
         desk = Desk(
             resumed.book,
             journal,
@@ -130,7 +140,18 @@ def begin(
         _restore(lanes, marks, accounts, resumed)
         desk.out += repeated(resumed.beyond, resumed.book, gates.values(), accounts)
     counterparty.door.adopt(resumed.book.open_states())
-    return Begun(lanes, marks, gates, accounts, desk, shown, past, resumed.last_sequence)
+    return Begun(
+        lanes,
+        marks,
+        gates,
+        accounts,
+        desk,
+        shown,
+        past,
+        resumed.last_sequence,
+        handlers,
+        markets,
+    )
 
 
 def _lanes(config: ExecutionConfig, state: ExecutionState | None) -> dict[str, Lane]:
@@ -139,6 +160,39 @@ def _lanes(config: ExecutionConfig, state: ExecutionState | None) -> dict[str, L
     )
     states = [LaneState(symbol) for symbol in config.symbols] if state is None else state.lanes
     return {lane.symbol: Lane(lane, clocking, config.account_currency) for lane in states}
+
+
+def _handlers(
+    config: ExecutionConfig, state: ExecutionState | None, late_fill_ns: int
+) -> dict[str, Handler]:
+    """Return what carries signals out beyond one order each, by symbol."""
+    kept = {} if state is None else state.handlers
+    learns = config.tactics.algorithm == "tick_profile"
+    return {
+        symbol: Handler(late_fill_ns, kept.get(symbol), learns=learns) for symbol in config.symbols
+    }
+
+
+def _rebuild(handlers: Mapping[str, Handler], resumed: Resumed) -> None:
+    """Make parents and groups those of the journal, whatever the snapshot had."""
+    facts: dict[str, list[HandlingRequest | Order]] = {symbol: [] for symbol in handlers}
+    symbols: dict[str, str] = {}
+    for fact in resumed.handling:
+        if isinstance(fact, ParentCancel):
+            symbol = symbols[fact.parent_id]
+        elif isinstance(fact, GroupCancel):
+            symbol = symbols[fact.group_id]
+        else:
+            symbol = fact.symbol
+        if isinstance(fact, ParentOrder):
+            symbols[fact.parent_id] = symbol
+        elif isinstance(fact, GroupRequest):
+            symbols[fact.group_id] = symbol
+        if symbol in facts:
+            facts[symbol].append(fact)
+    for symbol, handler in handlers.items():
+        states = [state for state in resumed.book.states() if state.order.symbol == symbol]
+        handler.rebuild(facts[symbol], states)
 
 
 def _gates(

@@ -79,6 +79,8 @@ class Capabilities(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         How positions of one symbol are kept.
     max_requests_per_s
         Its limit on requests (> 0).
+    reports_in_order
+        What it reports of an account comes in one order: after the end of an order no fill of it.
     """
 
     times_in_force: Mapping[OrderType, frozenset[TimeInForce]]
@@ -91,6 +93,7 @@ class Capabilities(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reduce_only: bool = False
     query_by_client_id: bool = True
     cancel_on_disconnect: bool = False
+    reports_in_order: bool = False
 
 
 class VenueInstrument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -12,7 +12,7 @@ from domain.order_events import EventKind, OrderEvent
 from domain.reasons import Reason
 from domain.ticks import Kind, TickArray
 from trading.marks import AccountMark
-from trading.venues import AccountCharge, Emit, VenueEvent
+from trading.venues import AccountCharge, Emit, Submit, VenueEvent
 
 _AT_ONCE = frozenset({EventKind.ACK, EventKind.PENDING_ACK, EventKind.REJECT})
 """What a submit is answered with before any record is played."""
@@ -35,6 +35,7 @@ class PaperMarket:
         self._emit: Emit | None = None
         self._again: dict[str, deque[OrderEvent | AccountCharge]] = {}
         self._said: dict[str, int] = {}
+        self._asked: set[tuple[str, int]] = set()
 
     def hear(self, emit: Emit) -> Emit:
         """Return what the venue reports to: it notes how far it has come, and hands on."""
@@ -49,6 +50,10 @@ class PaperMarket:
     def resume(self, sequences: Mapping[str, int]) -> None:
         """Begin again, each symbol behind an event: what was said since waits for its records."""
         self._said = dict(sequences)
+        self._asked = {
+            (command.order.client_order_id, 0 if isinstance(command, Submit) else command.request)
+            for command in self._venue.commands()
+        }
         self._again = {}
         for event in self._venue.events():
             if (event.sequence or 0) > sequences.get(event.symbol, 0):
@@ -62,15 +67,25 @@ class PaperMarket:
         """Say whether something that was said before is still to be said again."""
         return any(self._again.values())
 
-    def answers(self, client_order_id: str) -> list[OrderEvent]:
-        """Return, once, what was said at once of an order that an earlier life has sent."""
+    def answers(self, client_order_id: str, request: int, by_ns: int) -> list[OrderEvent] | None:
+        """Return, once, what was said at once of a request that an earlier life has sent.
+
+        A submit is answered before any record is played; a cancel or a replace only where its way
+        takes no time. None if the venue never got the request.
+        """
+        if (client_order_id, request) not in self._asked:
+            return None
         for waiting in self._again.values():
             found = [
                 event
                 for event in waiting
                 if isinstance(event, OrderEvent)
                 and event.client_order_id == client_order_id
-                and event.kind in _AT_ONCE
+                and (
+                    event.kind in _AT_ONCE
+                    if request == 0
+                    else event.request == request and event.ts_recv_ns <= by_ns
+                )
             ]
             for event in found:
                 waiting.remove(event)

@@ -37,6 +37,7 @@ def capabilities(mode: PositionMode) -> Capabilities:
         trigger_sides=frozenset({"default", "bid", "ask", "mid"}),
         price_bound=True,
         reduce_only=True,
+        reports_in_order=True,
     )
 
 

@@ -181,7 +181,11 @@ class Desk:
         self.gateway.listening = faults.get("listening", {})
         self.gateway.start(market.hear)
         self.counterparty = Counterparty(
-            self.gateway, market, lambda alert, _: self.alerts.append(alert)
+            self.gateway,
+            market,
+            lambda alert, _: self.alerts.append(alert),
+            capabilities=self.venue.capabilities,
+            instruments=self.venue.instruments(),
         )
         self.logic = ExecutionLogic(self.config, snapshot, self.journal, self.counterparty)
 

@@ -14,6 +14,8 @@ from domain.errors import Corrupt
 from domain.ids import digest
 from domain.order_events import OrderEvent
 from domain.orders import Execution, Order
+from trading.algos.parents import ParentCancel, ParentOrder
+from trading.contingency.requests import GroupCancel, GroupRequest
 from trading.journal.entries import Draft, Entry, EntryKind
 from trading.venues import AccountCharge
 
@@ -21,6 +23,9 @@ ORDER, EXECUTION = "order", "execution"
 ADJUSTMENT, OPENING_BALANCE = "adjustment", "opening_balance"
 """Kinds beside those of ``trading.journal``: an order as built, a fill with its profit, a position
 that a person answers for, the money from which statements count."""
+
+HandlingRequest = ParentOrder | ParentCancel | GroupRequest | GroupCancel
+"""What leads to orders, or ends what does."""
 
 Fact = (
     Order
@@ -30,6 +35,7 @@ Fact = (
     | AccountCharge
     | PositionAdjustment
     | OpeningBalance
+    | HandlingRequest
 )
 
 _TYPES: dict[str, type[Fact]] = {
@@ -40,6 +46,10 @@ _TYPES: dict[str, type[Fact]] = {
     EntryKind.CHARGE: AccountCharge,
     ADJUSTMENT: PositionAdjustment,
     OPENING_BALANCE: OpeningBalance,
+    EntryKind.PARENT_ORDER: ParentOrder,
+    EntryKind.PARENT_CANCEL: ParentCancel,
+    EntryKind.GROUP_REQUEST: GroupRequest,
+    EntryKind.GROUP_CANCEL: GroupCancel,
 }
 _encode = msgspec.json.Encoder().encode
 _DECODERS = {kind: msgspec.json.Decoder(type_) for kind, type_ in _TYPES.items()}
@@ -77,6 +87,18 @@ def draft_of(fact: Fact) -> Draft:
             # One for the life of the account.
             ts_ns = fact.ts_event_ns
             return Draft(OPENING_BALANCE, "opening_balance", ts_ns, ts_ns, payload)
+        case ParentOrder():
+            key = f"parent/{fact.parent_id}"
+            return Draft(EntryKind.PARENT_ORDER, key, fact.start_ns, fact.start_ns, payload)
+        case ParentCancel():
+            key = f"parent_cancel/{fact.parent_id}/{fact.ts_ns}"
+            return Draft(EntryKind.PARENT_CANCEL, key, fact.ts_ns, fact.ts_ns, payload)
+        case GroupRequest():
+            key = f"group/{fact.group_id}"
+            return Draft(EntryKind.GROUP_REQUEST, key, fact.ts_ns, fact.ts_ns, payload)
+        case GroupCancel():
+            key = f"group_cancel/{fact.group_id}/{fact.scope}/{fact.ts_ns}"
+            return Draft(EntryKind.GROUP_CANCEL, key, fact.ts_ns, fact.ts_ns, payload)
 
 
 def order_of(entry: Entry) -> str | None:

@@ -37,6 +37,8 @@ class AlertCode(StrEnum):
     """A question to the venue broke off for a reason that nobody foresaw."""
     BARRED = "barred"
     """The venue deals with the account no more until a person has acted there."""
+    PROTECTION = "protection"
+    """A stop or a target cannot do what it is for; the text says which, and what was done."""
 
 
 class Published(msgspec.Struct, frozen=True, tag=True):

@@ -56,6 +56,7 @@ class Deny(StrEnum):
     ORDER_RATE = "order_rate"
     MESSAGE_RATE = "message_rate"
     ORDER_IN_FLIGHT = "order_in_flight"
+    UNWORKABLE = "unworkable"
 
 
 EXPLAINED: dict[Deny, str] = {
@@ -104,6 +105,7 @@ EXPLAINED: dict[Deny, str] = {
     Deny.ORDER_RATE: "too many orders at once",
     Deny.MESSAGE_RATE: "too many messages at once",
     Deny.ORDER_IN_FLIGHT: "another order of the symbol may still fill",
+    Deny.UNWORKABLE: "the algorithm, stop or target cannot do at this venue what it is for",
 }
 """One line on each code."""
 

@@ -145,7 +145,8 @@ class QualityMonitor:
         Parameters
         ----------
         algorithm
-            Name of the algorithm that works it; empty: none, or as said before.
+            Name of the algorithm that works it; empty: that of the settings for a slice, else none,
+            or as said before.
 
         Raises
         ------
@@ -214,6 +215,8 @@ class QualityMonitor:
             return
         self._check(order.symbol, f"order {order.client_order_id}")
         track = self._track(order.client_order_id)
+        if order.parent_id and not order.group_id:
+            algorithm = algorithm or self.config.algorithm
         track.learn(fold(track.facts, order, algorithm), self._tapes, self.config)
         track.share(self._orders, self._tapes, self.config)
 
