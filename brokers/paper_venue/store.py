@@ -121,10 +121,14 @@ class Store:
         return sorted(self._orders("WHERE is_live = 1"), key=lambda order: order.turn)
 
     def order(self, client_order_id: str, venue_order_id: str) -> WorkingOrder | None:
-        """Return an order by either of its names, the client's first."""
-        if client_order_id:
-            found = self._orders("WHERE client_order_id = ?", client_order_id)
-        else:
+        """Return an order by either of its names, the client's first.
+
+        Orders of the venue's own have no name of the client's, whatever the client calls them.
+        """
+        found = (
+            self._orders("WHERE client_order_id = ?", client_order_id) if client_order_id else []
+        )
+        if not found and venue_order_id:
             found = self._orders("WHERE venue_order_id = ?", venue_order_id)
         return found[0] if found else None
 

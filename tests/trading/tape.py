@@ -17,6 +17,7 @@ from domain.orders import Execution, Order, Position
 from domain.predictions import Side, Signal
 from domain.ticks import TickArray, TickBatch, event_clock, heartbeat, new_records
 from trading.counterparty import Counterparty
+from trading.desk.past import resume
 from trading.desk.ports import Out
 from trading.engine import ExecutionLogic, stream_of
 from trading.execution_config import ExecutionConfig
@@ -154,11 +155,14 @@ class FaultyDoor(Gateway):
 
 
 class Desk:
-    """An account with its journal and its paper venue in one folder."""
+    """An account with its journal and its paper venue, of these settings, in one folder."""
 
-    def __init__(self, config: ExecutionConfig, folder: Path) -> None:
+    def __init__(self, config: ExecutionConfig, folder: Path, **paper: Any) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.config = config
+        self.paper = PaperVenueConfig.of(
+            {"account": config.account, "position_mode": config.position_mode, **paper}
+        )
         self.folder = folder
         self.out: list[Out] = []
         self.alerts: list[Alert] = []
@@ -168,9 +172,7 @@ class Desk:
         """Open the stores and build the logic, as a new process would."""
         self.journal = Journal.open(f"sqlite:///{self.folder / 'ledger.db'}", self.config.account)
         self.journal.acquire("desk", 1, LEASE_NS)
-        self.venue = open_paper_venue(
-            PaperVenueConfig(account=self.config.account), self.folder / "venue.db", waits=True
-        )
+        self.venue = open_paper_venue(self.paper, self.folder / "venue.db", waits=True)
         market = PaperMarket(self.venue)
         self.gateway = FaultyDoor(
             self.venue, lambda: None, lambda: 1, inline=True, answer=self.venue.answer
@@ -179,7 +181,11 @@ class Desk:
         self.gateway.listening = faults.get("listening", {})
         self.gateway.start(market.hear)
         self.counterparty = Counterparty(
-            self.gateway, market, lambda alert, _: self.alerts.append(alert)
+            self.gateway,
+            market,
+            lambda alert, _: self.alerts.append(alert),
+            capabilities=self.venue.capabilities,
+            instruments=self.venue.instruments(),
         )
         self.logic = ExecutionLogic(self.config, snapshot, self.journal, self.counterparty)
 
@@ -198,11 +204,16 @@ class Desk:
         return out
 
     def books(self) -> tuple[object, ...]:
-        """Return everything that must not depend on how the events came in."""
+        """Return everything that must not depend on how the events came in.
+
+        The journal alone gives the same orders and positions.
+        """
+        digest = self.logic.desk.book.state_hash()
+        assert resume(self.journal, self.config.account, None).book.state_hash() == digest
         return (
             self.journal.orders(),
             self.journal.executions(),
-            self.logic.desk.book.state_hash(),
+            digest,
             sorted(self.venue.requests()),
         )
 

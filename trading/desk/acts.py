@@ -1,5 +1,7 @@
 """Our own acts as events, and refusals as codes."""
 
+from msgspec.structs import replace
+
 from domain.control import ControlEvent, TradingState
 from domain.errors import Halt, Reject
 from domain.order_events import EventKind, OrderEvent
@@ -26,6 +28,11 @@ def code_of(error: NotSent | Reject) -> str:
     if isinstance(error, NotSent):
         return "not_sent"
     return str(getattr(error, "reason", Reason.UNSUPPORTED))
+
+
+def refused(asked: OrderEvent, kind: EventKind, error: NotSent | Reject) -> OrderEvent:
+    """Return the answer to an act of ours that provably never left."""
+    return replace(asked, kind=kind, reason=code_of(error), terms=None)
 
 
 def restated(charge: AccountCharge, error: Halt) -> Alert:
