@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from brokers.paper_venue.venue import PaperVenue
 from domain.order_events import EventKind, OrderEvent
+from domain.reasons import Reason
 from domain.ticks import Kind, TickArray
 from trading.venues import Emit, Submit, VenueEvent
 
@@ -16,7 +17,7 @@ _AT_ONCE = frozenset({EventKind.ACK, EventKind.PENDING_ACK, EventKind.REJECT})
 """What a submit is answered with before any record is played."""
 
 _ON_A_TICK = frozenset({EventKind.FILL, EventKind.TRIGGERED})
-"""What happens on one record, whose two times it carries."""
+"""What happens on one record, whose two times it carries; so does an end that nobody asked for."""
 
 
 class PaperMarket:
@@ -120,7 +121,8 @@ def _lies_in(event: OrderEvent, records: TickArray) -> bool:
     happened on a tick waits for a tick of both its times.
     """
     received = records["ts_recv_ns"]
-    if event.kind not in _ON_A_TICK or int(received[-1]) > event.ts_recv_ns:
+    unasked = event.kind is EventKind.CANCELED and event.reason != Reason.REQUESTED
+    if not (unasked or event.kind in _ON_A_TICK) or int(received[-1]) > event.ts_recv_ns:
         return bool(int(received.max()) >= event.ts_recv_ns)
     # A heartbeat before it may have both as well.
     same = (received == event.ts_recv_ns) & (records["ts_event_ns"] == event.ts_event_ns)
