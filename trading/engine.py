@@ -224,6 +224,8 @@ class ExecutionLogic:
                 self._late.discard(signal.signal_id)
                 lane.decided(mark.quotes)
                 continue
+            if self._handling is not None:
+                self._handling.before(lane, ready=self._ready)
             run = lane.take()
             if run is None:
                 return
@@ -231,7 +233,7 @@ class ExecutionLogic:
                 self._play(lane, run)
             passed_ns = lane.finish(run)
             if self._handling is not None:
-                self._handling.after(lane, run, passed_ns, ready=self._ready)
+                self._handling.after(lane, run, passed_ns)
             if passed_ns is not None:
                 self._marks.reach(passed_ns)
 
