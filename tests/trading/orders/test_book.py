@@ -6,6 +6,7 @@ import pytest
 
 from domain.errors import BadUse, Corrupt
 from domain.order_events import EventKind
+from domain.orders import OrderTerms
 from tests.trading.orders.making import ACCOUNT, NAME, SECOND_NS, event, fill, order, terms
 from trading.orders.book import OrderBook
 from trading.orders.effects import (
@@ -115,6 +116,16 @@ def test_what_is_no_transition_is_kept_told_and_asked_about() -> None:
     assert isinstance(effects[0], Quarantined)
     assert effects[0].event == odd
     assert book[NAME].status == "pending_new"
+
+
+@pytest.mark.parametrize("units", ["0", "-1", "NaN", "Infinity"])
+def test_an_external_order_of_nothing_is_kept_told_and_not_taken_over(units: str) -> None:
+    """No order can be opened for it, and it must not end the process."""
+    told = OrderTerms(Decimal(units))
+    report = event("external", 3, "", venue_order_id="v9", symbol="EURUSD", side="buy", terms=told)
+    effects = _book(SUBMIT).apply(report)
+    assert _kinds(effects) == ["Quarantined", "Alert", "NeedsReconcile"]
+    assert _alerts(effects) == [AlertCode.UNKNOWN_ORDER]
 
 
 def test_our_own_mistakes_do_not_wait() -> None:
