@@ -35,7 +35,7 @@ def number_of(text: str) -> Decimal | None:
 
 
 def is_time(ts_ns: int) -> bool:
-    """Say whether nanoseconds are not before the epoch and fit into 64 bits: until 2262."""
+    """Say whether nanoseconds are of the epoch or later and fit into 64 bits (year 2262)."""
     return 0 <= ts_ns < _INT64_END
 
 

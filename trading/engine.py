@@ -262,6 +262,8 @@ class ExecutionLogic:
 
     def _advance(self, lane: Lane) -> None:
         while self._free(lane):
+            if self._handling is not None:
+                self._handling.before(lane, ready=self._ready, opens=self._opens)
             run = lane.take()
             if run is None:
                 return
@@ -269,8 +271,7 @@ class ExecutionLogic:
                 self._play(lane, run)
             passed_ns = lane.finish(run)
             if self._handling is not None:
-                ready, opens = self._ready, self._opens
-                self._handling.after(lane, run, passed_ns, ready=ready, opens=opens)
+                self._handling.after(lane, run, passed_ns)
             if passed_ns is not None:
                 self._marks.reach(passed_ns)
 

@@ -4,7 +4,7 @@ A run ends with the record that passes a minute boundary. While an order is in f
 is held that the venue charges, a run also ends before a record that passes a mark, since what the
 account has at the mark is only known then; otherwise nothing can happen on the way, and what marks
 may ask for is noted as the run is taken. While parents or groups are at work a run ends as well
-where they are to be looked at.
+before the record that they are to be looked at.
 """
 
 from collections import deque
@@ -112,8 +112,8 @@ class Lane:
     """One symbol of the account.
 
     ``state`` is the lane's own; the engine reads it, and writes what is held, what was charged and
-    what may fill. ``look_due_ns`` is the receive time from which a run ends so that parents and
-    groups are looked at; None while none is at work.
+    what may fill. ``look_due_ns`` is the receive time from which a record waits until parents and
+    groups have been looked at; None while none is at work.
     """
 
     look_due_ns: int | None = None
@@ -279,20 +279,24 @@ class Lane:
         state = self.state
         return bool(state.buy_units or state.sell_units or (self.is_charged and state.held.is_open))
 
-    def look_ns(self, run: Run) -> int | None:
-        """Return when parents and groups are to be looked at behind a run; None if not there."""
-        if self.look_due_ns is None:
+    def look_ns(self) -> int | None:
+        """Return when the next record was received, if a look is due before it; else None.
+
+        Before it, and never between records that were received at once: a venue that says again
+        what happened on one of those could not tell them apart.
+        """
+        if self.look_due_ns is None or (self._leg == len(self._cuts.legs) and not self._load()):
             return None
-        recv_ns = int(self._chunk["ts_recv_ns"][run.end - 1])
+        recv_ns = int(self._chunk["ts_recv_ns"][self._row])
         return recv_ns if recv_ns >= self.look_due_ns else None
 
     def _look_row(self, start: int, end: int) -> int:
-        """Return the row behind the first of some records at which a look is due; else ``end``."""
+        """Return the first row of some records before which a look is due; ``end`` if none is."""
         if self.look_due_ns is None:
             return end
         due = self._chunk["ts_recv_ns"][start:end] >= self.look_due_ns
         first = int(due.argmax())
-        return start + first + 1 if due[first] else end
+        return start + first if due[first] else end
 
     def _clock_at(self, start: int, end: int) -> int:
         """Return the event time behind some of the records that come next."""

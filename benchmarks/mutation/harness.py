@@ -43,8 +43,8 @@ class Harness:
         Root of the repository.
     mutants
         Faults to try.
-    arguments
-        Of pytest: which tests.
+    folders, options
+        Of pytest: where the tests are, and which of them to run how.
     jobs
         Processes at a time (> 0).
     on_survivor
@@ -55,7 +55,8 @@ class Harness:
         self,
         root: Path,
         mutants: Sequence[Mutant],
-        arguments: list[str],
+        folders: Sequence[str],
+        options: Sequence[str],
         jobs: int,
         on_survivor: Callable[[Mutant], None],
     ) -> None:
@@ -64,14 +65,16 @@ class Harness:
         """A test that fails without any fault; empty if none does."""
         self._root = root
         self._mutants = mutants
-        self._arguments = arguments
+        self._folders = folders
+        self._options = options
         self._jobs = jobs
         self._on_survivor = on_survivor
         self._files = {str(root / mutant.path): mutant.module for mutant in mutants}
         self._failed = False
         self._callers: dict[tuple[str, str], list[int]] = defaultdict(list)
         self._taken_s: list[float] = []
-        self._kills: Counter[tuple[str, str, int]] = Counter()
+        self._kills: Counter[tuple[str, str, str]] = Counter()
+        """How often a test, or a file of tests, noticed a fault in a function of a module."""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note that a test failed."""
@@ -126,9 +129,9 @@ class Harness:
         pid, status = os.wait()
         mutant, told = running.pop(pid)
         with os.fdopen(told) as word:
-            index = word.read()
-        if index:
-            self._kills[mutant.module, mutant.function, int(index)] += 1
+            noticed_by = word.read()
+        if noticed_by:
+            self._kills[mutant.module, mutant.function, noticed_by] += 1
         if os.waitstatus_to_exitcode(status) == SURVIVED:
             self.survivors.append(mutant)
             self._on_survivor(mutant)
@@ -144,7 +147,7 @@ class Harness:
         try:
             code = _body(mutant)
             if code is None or not self._callers[mutant.module, mutant.function]:
-                outcome = self._imported(mutant)
+                outcome = self._imported(mutant, telling)
             else:
                 _function(sys.modules[mutant.module], mutant.function).__code__ = code
                 outcome = self._called(mutant, items, telling)
@@ -156,24 +159,44 @@ class Harness:
         place = mutant.module, mutant.function
 
         def turn(index: int) -> tuple[int, float]:
-            return -self._kills[*place, index], self._taken_s[index]
+            return -self._kills[*place, items[index].nodeid], self._taken_s[index]
 
         for index in sorted(self._callers[place], key=turn):
             item = items[index]
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
             if self._failed:
-                os.write(telling, str(index).encode())
+                os.write(telling, item.nodeid.encode())
                 return KILLED
         return SURVIVED
 
-    def _imported(self, mutant: Mutant) -> int:
+    def _imported(self, mutant: Mutant, telling: int) -> int:
+        """Import all anew and run it: first the file that noticed most other faults in this one."""
         kept = _KEPT_ROOTS | {"conftest"}
         for name, module in list(sys.modules.items()):
             own = str(getattr(module, "__file__", None)).startswith(str(self._root))
             if own and name.partition(".")[0] not in kept and "/.venv/" not in str(module):
                 del sys.modules[name]
         sys.meta_path.insert(0, _Finder(self._root, mutant))
-        return KILLED if pytest.main(["-x", *self._arguments]) else SURVIVED
+        place = mutant.module, mutant.function
+        files = {name: n for (*where, name), n in self._kills.items() if tuple(where) == place}
+        likely = max(files, key=files.__getitem__, default="")
+        for wanted in ([likely] if likely else [], self._folders):
+            first = _First()
+            if wanted and pytest.main(["-x", *wanted, *self._options], plugins=[first]):
+                os.write(telling, first.file.encode())
+                return KILLED
+        return SURVIVED
+
+
+class _First:
+    """Notes the file of the first test that fails."""
+
+    file = ""
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take a report."""
+        if report.failed and not self.file:
+            self.file = report.nodeid.partition("::")[0]
 
 
 class _Running(NamedTuple):

@@ -124,8 +124,12 @@ def order_row(found: ib_async.Contract, order: ib_async.Order, status: str) -> O
     Raises
     ------
     Drop
-        If it cannot be read.
+        If it cannot be read, or asks for nothing.
     """
+    return _of_something(_row(found, order, status))
+
+
+def _row(found: ib_async.Contract, order: ib_async.Order, status: str) -> OrderRow:
     symbol = symbol_of(found)
     return OrderRow(
         order_key(order.clientId, order.orderId, order.permId, order.orderRef),
@@ -145,18 +149,27 @@ def completed_row(
     Raises
     ------
     Drop
-        If it cannot be read.
+        If it cannot be read, or asked for nothing.
     """
     filled = optional(order.filledQuantity) or Decimal(0)
-    row = order_row(found, order, state.status)
+    row = _row(found, order, state.status)
     # TWS counts the total of a completed order down to what was never filled.
     total = max(row.terms.quantity_units, filled)
-    return row._replace(
-        key=OrderKey(-1, 0, order.permId, order.orderRef),
-        terms=replace(row.terms, quantity_units=total),
-        filled=filled,
-        at_ns=read_time(state.completedTime),
+    return _of_something(
+        row._replace(
+            key=row.key._replace(client_id=-1, order_id=0),
+            terms=replace(row.terms, quantity_units=total),
+            filled=filled,
+            at_ns=read_time(state.completedTime),
+        )
     )
+
+
+def _of_something(row: OrderRow) -> OrderRow:
+    if row.symbol and not row.terms.quantity_units:
+        msg = f"TWS describes order {row.key.perm_id} of no units"
+        raise Drop(msg)
+    return row
 
 
 def execution_row(found: ib_async.Contract, one: ib_async.Execution) -> ExecutionRow:
@@ -216,7 +229,7 @@ def _side(sides: Mapping[str, OrderSide], told: str) -> OrderSide:
 def _terms(order: ib_async.Order) -> OrderTerms:
     terms = from_ib(order)
     prices = (terms.limit_price, terms.trigger_price, terms.trailing_distance)
-    # Of a completed order the quantity may be counted down to 0.
+    # The quantity of a completed order is counted down to what was never filled.
     if terms.quantity_units < 0 or any(price is not None and price <= 0 for price in prices):
         msg = f"TWS describes an order of {terms.quantity_units} units at {prices}"
         raise Drop(msg)

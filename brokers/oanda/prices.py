@@ -61,7 +61,7 @@ def tick_of(document: Json, ts_recv_ns: int) -> PriceTick | None:
     Raises
     ------
     Drop
-        If it cannot be read, or is no price: not above 0, or crossed.
+        If it cannot be read, or is no price: not above 0, crossed, or for less than nothing.
     """
     bids, asks = document["bids"], document["asks"]
     if not isinstance(bids, list) or not isinstance(asks, list):
@@ -74,12 +74,17 @@ def tick_of(document: Json, ts_recv_ns: int) -> PriceTick | None:
     if not symbol or not 0 < bid <= ask:
         msg = f"a price of {symbol or 'no instrument'} that is none: {bid} to {ask}"
         raise Drop(msg)
+    bid_units = optional_decimal(bids[0], "liquidity")
+    ask_units = optional_decimal(asks[0], "liquidity")
+    if min(bid_units or 0, ask_units or 0) < 0:
+        msg = f"a price of {symbol} for {bid_units} and {ask_units} units"
+        raise Drop(msg)
     return PriceTick(
         symbol=symbol,
         bid=bid,
         ask=ask,
-        bid_units=optional_decimal(bids[0], "liquidity"),
-        ask_units=optional_decimal(asks[0], "liquidity"),
+        bid_units=bid_units,
+        ask_units=ask_units,
         ts_event_ns=time_ns(document),
         ts_recv_ns=ts_recv_ns,
         tradeable=document.get("tradeable", False) is True,

@@ -18,7 +18,7 @@ _AT_ONCE = frozenset({EventKind.ACK, EventKind.PENDING_ACK, EventKind.REJECT})
 """What a submit is answered with before any record is played."""
 
 _ON_A_TICK = frozenset({EventKind.FILL, EventKind.TRIGGERED})
-"""What happens on one record, whose two times it carries."""
+"""What happens on one record, whose two times it carries; so does an end that nobody asked for."""
 
 
 class PaperMarket:
@@ -150,7 +150,8 @@ def _lies_in(event: OrderEvent | AccountCharge, records: TickArray) -> bool:
         return bool(int(received.max()) >= event.ts_event_ns)
     if _is_of_mark(event):
         return False
-    if event.kind not in _ON_A_TICK or int(received[-1]) > event.ts_recv_ns:
+    unasked = event.kind is EventKind.CANCELED and event.reason != Reason.REQUESTED
+    if not (unasked or event.kind in _ON_A_TICK) or int(received[-1]) > event.ts_recv_ns:
         return bool(int(received.max()) >= event.ts_recv_ns)
     # A heartbeat before it may have both as well.
     same = (received == event.ts_recv_ns) & (records["ts_event_ns"] == event.ts_event_ns)

@@ -50,7 +50,10 @@ def lacking(event: OrderEvent) -> str:
         return f"{event.kind} that names no order at all"
     if event.kind is EventKind.FILL:
         return fills.lacking(event)
-    return "" if event.terms is not None else "external order without terms"
+    if event.terms is None:
+        return "external order without terms"
+    units = event.terms.quantity_units
+    return "" if units.is_finite() and units > 0 else f"external order of {units} units"
 
 
 def must_not_wait(state: OrderState, event: OrderEvent) -> bool:

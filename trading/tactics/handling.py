@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from domain.control import TradingState
 from domain.errors import Reject
+from domain.nanos import floor_ns
 from domain.orders import Order
 from domain.predictions import Signal
 from domain.ticks import REJECTED, Kind
@@ -30,7 +31,7 @@ from trading.orders.state import OrderState
 from trading.risk.codes import Deny
 from trading.risk.control import Controls
 from trading.risk.states import DENIED
-from trading.tactics.handler import Handler, HandlerState
+from trading.tactics.handler import LOOK_NS, Handler, HandlerState
 from trading.tactics.looks import SIGNAL, Looks, reduces
 from trading.tactics.plan import parent_of, protection_of
 from trading.tactics.venue import LaneMarkets
@@ -95,7 +96,7 @@ class Handling:
         *,
         refusal: str,
         ready: bool,
-        opens: bool = True,
+        opens: bool,
     ) -> None:
         """Act on the signal of a boundary; one without a view leaves all as it is.
 
@@ -114,10 +115,20 @@ class Handling:
             self._want(lane, handler, signal, now_ns, refusal=refusal)
         self._look(lane, handler, now_ns)
 
-    def after(
-        self, lane: Lane, run: Run, passed_ns: int | None, *, ready: bool, opens: bool = True
-    ) -> None:
-        """Look at what is at work in a lane, if the run that it has just finished calls for it.
+    def before(self, lane: Lane, *, ready: bool, opens: bool) -> None:
+        """Look at what is at work in a lane, if that is due before its next record.
+
+        The time is that of the last look that may come before the record: in a silent market one
+        look stands for all.
+        """
+        recv_ns = lane.look_ns()
+        if recv_ns is not None:
+            self._ready, self._opens = ready, opens
+            handler = self._handlers[lane.state.symbol]
+            self._look(lane, handler, max(floor_ns(recv_ns, LOOK_NS), handler.look_ns))
+
+    def after(self, lane: Lane, run: Run, passed_ns: int | None) -> None:
+        """Take in the records of a run: how many ticks, and what is thought of the last one.
 
         Parameters
         ----------
@@ -125,7 +136,6 @@ class Handling:
             Boundary that the run has passed; None if none.
         """
         handler = self._handlers[lane.state.symbol]
-        self._ready, self._opens = ready, opens
         if lane.look_due_ns is None and handler.profile is None:
             return
         records = lane.records(run)
@@ -133,11 +143,8 @@ class Handling:
         handler.count(lane.state.symbol, len(ticks), passed_ns)
         if len(ticks):
             handler.verdict = int(ticks["verdict"][-1])
-        recv_ns = lane.look_ns(run)
-        if recv_ns is not None:
-            self._look(lane, handler, max(recv_ns, handler.look_ns))
 
-    def heard(self, *, ready: bool, opens: bool = True) -> None:
+    def heard(self, *, ready: bool, opens: bool) -> None:
         """Look at everything that is at work: a venue has reported, whatever the log does."""
         self._ready, self._opens = ready, opens
         for symbol, handler in self._handlers.items():

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 
+from domain.order_events import EventKind
 from tests.trading.orders.making import event, fill, last, order, played, terms
 from tests.trading.orders.row_cases import (
     CANCELED,
@@ -18,6 +19,7 @@ from trading.orders.fills import unexplained
 from trading.orders.machine import Verdict, apply
 from trading.orders.moments import Moment
 from trading.orders.state import EXTERNAL, Ended, opened
+from trading.orders.table import ROWS
 
 SECOND_NS = 1_000_000_000
 
@@ -115,6 +117,19 @@ def test_a_correction_of_something_unseen_is_known_from_its_own_time() -> None:
     state = apply(played(*OPEN), correct("e1", "e1b", 40, 6, "1.10"), forced=True).state
     told = event("status", 3, cum_units=100, average_price="1.10")
     assert unexplained(state, told) == (Decimal(100), Decimal("1.10"))
+
+
+def test_a_fill_leads_where_its_row_says_while_something_is_left() -> None:
+    """The rows of fills say what becomes of an order that is not filled by it."""
+    rows = {row.row_id: row for row in ROWS if row.kind is EventKind.FILL}
+    applied = last([*PARTIAL, fill("e2", 20, 9)])
+    assert applied.state.status == rows[applied.row_id].to == "partially_filled"
+    assert {row.to for row in rows.values()} == {
+        "partially_filled",
+        "underlying",
+        "same",
+        "adopted",
+    }
 
 
 def test_an_end_with_fills_is_told_once() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from domain.nanos import SECOND_NS
@@ -73,6 +73,10 @@ def test_no_arrival_no_batch_and_no_snapshot_changes_an_order(
 @pytest.mark.parametrize("tactics", TACTICS.values(), ids=TACTICS)
 @FEW
 @given(seed=st.integers(0, 10**6), snapshot_at=st.floats(0, 1), killed_after=st.integers(0, 60))
+# A replace that the gate refused: the number of the next request is not that of a replace.
+@example(seed=377096, snapshot_at=0.0, killed_after=42)
+# A target whose position is gone, on the second of two records that were received at once.
+@example(seed=7325, snapshot_at=0.0, killed_after=11)
 def test_a_kill_and_a_replay_send_nothing_twice(
     tactics: Tactics, seed: int, snapshot_at: float, killed_after: int
 ) -> None:

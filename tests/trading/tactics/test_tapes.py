@@ -1,7 +1,7 @@
 """Tape in, trades out: algorithms, stops and targets that can be checked by hand.
 
-20 % of 100,000 USD at a mid of 1.1 is 18,181.8 EUR. Looks are 100 ms apart at most, and happen at
-records; an order is at the venue 50 ms after its decision.
+20 % of 100,000 USD at a mid of 1.1 is 18,181.8 EUR. Looks are 100 ms apart at least, and come
+before a record; an order is at the venue 50 ms after its decision.
 """
 
 from decimal import Decimal
@@ -116,16 +116,17 @@ def test_a_signal_for_another_side_closes_first_then_opens(tmp_path: Path) -> No
         00:01:02.000 EURUSD 1.10000 1.10020
         00:02:00.000 EURUSD 1.10000 1.10020
         00:02:00.200 EURUSD 1.10000 1.10020
-        00:02:00.400 EURUSD 1.09990 1.10010
-        00:02:01.100 EURUSD 1.09970 1.09990
-        00:02:01.200 EURUSD 1.09970 1.09990
-        00:02:01.300 EURUSD 1.09980 1.10000
+        00:02:00.400 EURUSD 1.10000 1.10020
+        00:02:00.500 EURUSD 1.09990 1.10010
+        00:02:01.300 EURUSD 1.09970 1.09990
+        00:02:01.500 EURUSD 1.09970 1.09990
+        00:02:01.600 EURUSD 1.09980 1.10000
         """,
         {("EURUSD", "00:01"): "buy", ("EURUSD", "00:02"): "sell"},
         tmp_path,
     )
-    # Canceled at 0.2 s, the close is sent then and filled at 0.4 s; a second after it was sent the
-    # signal is decided on anew: equity at 00:01:59 was 99,996.36, or 18,179.5 EUR at 1.1001.
+    # Canceled at 0.2 s, closed by an order of 0.4 s; a second after that the signal is decided on
+    # anew: equity at 00:01:59 was 99,996.36, which is 18,179.5 EUR at 1.1001.
     assert trades(desk) == [
         "buy 18181 market filled 1.10020",
         "sell 18181 stop_loss canceled requested",
@@ -159,7 +160,7 @@ def test_a_twap_fills_in_equal_slices_and_comes_out_even(tmp_path: Path) -> None
     assert sorted(child.filled_units for child in children) == [4545, 4545, 4545, 4546]
     assert {child.parent_id for child in children} == {parent.parent_id}
     fills = [fact.ts_recv_ns for fact in desk.out if isinstance(fact, Execution)]
-    assert [(ns - at("00:01:00.002")) // SECOND_NS for ns in fills] == [1, 24, 46, 69]
+    assert [(ns - at("00:01:00.002")) // SECOND_NS for ns in fills] == [1, 24, 47, 69]
     (end,) = [fact for fact in facts(desk) if isinstance(fact, ParentCancel)]
     assert end.reason == "filled"
     assert max(p.units for p in positions(desk.out, "EURUSD")) == 18181
