@@ -3,7 +3,10 @@
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
+import numpy as np
+
 from domain.orders import Execution, Position
+from domain.ticks import Kind, TickArray
 from trading.conversion import Quotes, profit_rate, rate, to_account
 from trading.lanes import Lane, Run
 from trading.orders.effects import Alert, Booked
@@ -54,7 +57,7 @@ class LaneAccounts:
         """Apply an execution to the position of its symbol, and work out its profit."""
         lane = self._lanes.get(booked.symbol)
         held = self._held(booked.symbol)
-        quotes = {} if lane is None else self._quotes(lane, booked.ts_recv_ns)
+        quotes = {} if lane is None else self._quotes(lane, booked.ts_event_ns, booked.ts_recv_ns)
         position, profit = net(held, signed(booked.side, booked.quantity_units), booked.price)
         conversion_rate = None
         if lane is not None:
@@ -89,7 +92,9 @@ class LaneAccounts:
         change = signed(execution.side, execution.quantity_units)
         position, _ = net(held, change, execution.price)
         lane = self._lanes.get(execution.symbol)
-        quotes = {} if lane is None else self._quotes(lane, execution.ts_recv_ns)
+        quotes = (
+            {} if lane is None else self._quotes(lane, execution.ts_event_ns, execution.ts_recv_ns)
+        )
         position = _paid(realise(position, execution.pnl_account), execution.commission_account)
         return self._keep(execution, position, quotes)
 
@@ -111,12 +116,12 @@ class LaneAccounts:
         lane = self._lanes.get(symbol)
         return self._others.get(symbol, _FLAT) if lane is None else lane.state.position
 
-    def _quotes(self, lane: Lane, ts_recv_ns: int) -> dict[str, Quote]:
+    def _quotes(self, lane: Lane, ts_event_ns: int, ts_recv_ns: int) -> dict[str, Quote]:
         """Return the pair's own quote at that moment, and those of the last mark for the rest."""
         quotes, quote = lane.mark_quotes(), lane.quote()
         if self._playing is not None and self._playing[0] is lane:
             run = self._playing[1]
-            row = first_tick_from(lane.records(run), ts_recv_ns)
+            row = _row_of(lane.records(run), ts_event_ns, ts_recv_ns)
             # The venue may fill on a suspect quote; nothing is valued at one.
             quote = quote if row is None else lane.quote_at(run, row)
         if quote is not None:
@@ -141,6 +146,17 @@ class LaneAccounts:
             realised_account=position.realised_account,
             unrealised_account=open_profit,
         )
+
+
+def _row_of(records: TickArray, ts_event_ns: int, ts_recv_ns: int) -> int | None:
+    """Return the row of the tick on which something happened, or of the next one; None if neither.
+
+    Of several ticks that were received at once it is the one of that event time, so that it makes
+    no difference where a batch ends between them.
+    """
+    same = (records["ts_recv_ns"] == ts_recv_ns) & (records["ts_event_ns"] == ts_event_ns)
+    rows = np.flatnonzero(same & (records["kind"] == Kind.TICK))
+    return int(rows[0]) if len(rows) else first_tick_from(records, ts_recv_ns)
 
 
 def _paid(held: NetPosition, cost_account: Decimal | None) -> NetPosition:
