@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable
 import bytewax.operators as op
 from bytewax.operators import KeyedStream
 
+from config.accounts import account_of
 from config.settings import Settings
-from dataflows.account_config import account_of
 from dataflows.context import Context
 from domain.log import OutRecord
 from domain.nanos import MINUTE_NS, MS_NS

@@ -7,6 +7,7 @@ from typing import Protocol
 from domain.order_events import OrderEvent
 from domain.ticks import TickArray
 from trading.desk.ports import Door
+from trading.marks import AccountMark
 from trading.orders.effects import Alert
 from trading.venues import Capabilities, VenueInstrument
 
@@ -37,6 +38,25 @@ class Market(Protocol):
 
     def on_records(self, symbol: str, records: TickArray) -> None:
         """Play the next records of a symbol."""
+        ...
+
+    @property
+    def calls_margin(self) -> bool:
+        """Whether it wants to be told the marks of the account."""
+        ...
+
+    def charges(self, symbol: str) -> bool:
+        """Say whether what is held of a symbol is charged as its records go by."""
+        ...
+
+    def on_mark(self, symbol: str, ts_recv_ns: int, mark: AccountMark) -> None:
+        """Tell a symbol how the account stood at the mark of the boundary that it has come to.
+
+        Parameters
+        ----------
+        ts_recv_ns
+            Receive time of the record behind which the symbol stands.
+        """
         ...
 
     def sequences(self) -> dict[str, int]:

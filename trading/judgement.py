@@ -3,8 +3,10 @@
 from collections.abc import Callable, Mapping
 
 from domain.instruments import Instrument
+from trading.accounts.held import sides
 from trading.decisions import worst_held
 from trading.execution_config import ExecutionConfig
+from trading.lane_accounts import LaneAccounts
 from trading.lanes import Lane
 from trading.marks import AccountMark
 from trading.orders.book import OrderBook
@@ -21,7 +23,7 @@ bits of ``domain.ticks.Verdict``, at the mark of the last decision."""
 def own_held(lane: Lane) -> Held:
     """Return what a lane holds, and what its orders may still fill."""
     state = lane.state
-    return held_of(state.position.units, state.buy_units, state.sell_units)
+    return Held(*sides(state.held), state.buy_units, state.sell_units)
 
 
 class AtTheMark:
@@ -59,9 +61,7 @@ class AtTheMark:
             mark,
             config.sizing,
         )
-        return _context(config, lane, now_ns, verdict, mark, held)._replace(
-            reduce_only_enforced=self._enforced
-        )
+        return _context(config, lane, now_ns, verdict, mark, held, enforced=self._enforced)
 
 
 class AtPresent:
@@ -79,12 +79,14 @@ class AtPresent:
         self,
         config: ExecutionConfig,
         book: OrderBook,
+        accounts: LaneAccounts,
         tradeable: Callable[[str], bool],
         *,
         enforced: bool = False,
     ) -> None:
         self._config = config
         self._book = book
+        self._accounts = accounts
         self._tradeable = tradeable
         self._enforced = enforced
 
@@ -95,13 +97,16 @@ class AtPresent:
         holdings, working = self._book.holdings(), self._book.exposure()
         held: dict[str, Held] = {}
         for symbol in sorted({*holdings, *working}):
-            units = holdings.get(symbol, Holding()).units
             may = working.get(symbol, Exposure())
-            held[symbol] = held_of(units, may.buy_units, may.sell_units)
-        context = _context(self._config, lane, now_ns, verdict, mark, held)
-        return context._replace(
-            tradeable=self._tradeable(lane.state.symbol), reduce_only_enforced=self._enforced
-        )
+            if self._config.position_mode == "hedging":
+                both = sides(self._accounts.held(symbol))
+                held[symbol] = Held(*both, may.buy_units, may.sell_units)
+            else:
+                units = holdings.get(symbol, Holding()).units
+                held[symbol] = held_of(units, may.buy_units, may.sell_units)
+        enforced = self._enforced
+        context = _context(self._config, lane, now_ns, verdict, mark, held, enforced=enforced)
+        return context._replace(tradeable=self._tradeable(lane.state.symbol))
 
 
 def _context(
@@ -111,6 +116,8 @@ def _context(
     verdict: int | None,
     mark: AccountMark,
     held: Mapping[str, Held],
+    *,
+    enforced: bool,
 ) -> RiskContext:
     quotes: dict[str, Quote] = dict(mark.quotes)
     quote = lane.quote()
@@ -126,4 +133,7 @@ def _context(
         verdict=verdict,
         held=held,
         margin_rates=config.margin_rates,
+        position_mode=config.position_mode,
+        # No venue may keep both sides here that does not keep to reduce_only itself.
+        reduce_only_enforced=enforced or config.position_mode == "hedging",
     )

@@ -1,9 +1,10 @@
 """A lane: one symbol's records and signals in log order, cut into runs that need no second look.
 
-A run ends with the record that passes a minute boundary. While an order is in flight a run also
-ends before a record that passes a mark, since the position at the mark is only known then; without
-one nothing can happen on the way, and what marks may ask for is noted as the run is taken. While
-parents or groups are at work a run ends as well before the record that they are to be looked at.
+A run ends with the record that passes a minute boundary. While an order is in flight, or a position
+is held that the venue charges, a run also ends before a record that passes a mark, since what the
+account has at the mark is only known then; otherwise nothing can happen on the way, and what marks
+may ask for is noted as the run is taken. While parents or groups are at work a run ends as well
+before the record that they are to be looked at.
 """
 
 from collections import deque
@@ -12,6 +13,7 @@ from decimal import Decimal
 
 import msgspec
 import numpy as np
+from msgspec import UNSET, UnsetType
 
 from domain.errors import Halt
 from domain.instruments import instrument
@@ -19,6 +21,8 @@ from domain.nanos import floor_ns, iso
 from domain.predictions import Signal
 from domain.switch_records import without_switches
 from domain.ticks import TICK_DTYPE, TickArray, event_clock
+from trading.accounts.held import HeldPosition
+from trading.accounts.trades import Trades
 from trading.conversion import legs
 from trading.cuts import Clocking, Cuts, Price, cut
 from trading.marks import Contribution
@@ -51,6 +55,12 @@ class LaneState(msgspec.Struct, forbid_unknown_fields=True):
         True while the signal of ``boundary_ns`` has not been acted on.
     bid, ask, quote_recv_ns
         Last sound quote and its receive time.
+    trades
+        Open trades, oldest first; left out on a netting account.
+    charged_account
+        What the venue has booked beside fills so far, where it plays the log (below 0 it was taken
+        from us), account currency; None once a part could not be converted, left out before the
+        first.
     buy_units, sell_units
         Base units (>= 0) that orders at the venue could still fill.
     mark_quotes
@@ -69,6 +79,8 @@ class LaneState(msgspec.Struct, forbid_unknown_fields=True):
     ask: float | None = None
     quote_recv_ns: int = 0
     position: NetPosition = NetPosition()
+    trades: Trades | UnsetType = UNSET
+    charged_account: Decimal | UnsetType | None = UNSET
     buy_units: Decimal = Decimal(0)
     sell_units: Decimal = Decimal(0)
     mark_quotes: dict[str, Quote] = msgspec.field(default_factory=dict)
@@ -76,13 +88,32 @@ class LaneState(msgspec.Struct, forbid_unknown_fields=True):
     records: bytes = b""
     signals: list[Signal] = msgspec.field(default_factory=list)
 
+    @property
+    def held(self) -> HeldPosition:
+        """What is held of the symbol."""
+        return HeldPosition(self.position, () if self.trades is UNSET else self.trades)
+
+    def hold(self, held: HeldPosition, *, apart: bool) -> None:
+        """Put what is held after a fill; ``apart`` where the account keeps trades apart."""
+        self.position = held.position
+        if apart:
+            self.trades = held.trades
+
+    def charge(self, amount_account: Decimal | None) -> None:
+        """Book money beside any fill; what cannot be converted makes equity unknown."""
+        before = Decimal(0) if self.charged_account is UNSET else self.charged_account
+        if before is None or amount_account is None:
+            self.charged_account = None
+        else:
+            self.charged_account = before + amount_account
+
 
 class Lane:
     """One symbol of the account.
 
-    ``state`` is the lane's own; the engine reads it, and writes ``position`` and what may fill.
-    ``look_due_ns`` is the receive time from which a record waits until parents and groups have been
-    looked at; None while none is at work.
+    ``state`` is the lane's own; the engine reads it, and writes what is held, what was charged and
+    what may fill. ``look_due_ns`` is the receive time from which a record waits until parents and
+    groups have been looked at; None while none is at work.
     """
 
     look_due_ns: int | None = None
@@ -92,6 +123,8 @@ class Lane:
         self.instrument = instrument(state.symbol)
         self._clocking = clocking
         self._needed = legs(self.instrument.quote, account_currency)
+        self.is_charged = False
+        """Whether the venue charges what is held as the log goes by."""
         self._mark_quotes: Mapping[str, Quote] = state.mark_quotes
         self._pending: deque[TickArray] = deque()
         self._signals = deque(state.signals)
@@ -135,7 +168,7 @@ class Lane:
         look = self._look_row(start, end)
         if look < end:
             end, clock_ns, price = look, self._clock_at(start, look), self._price_in(start, look)
-        is_working = state.buy_units or state.sell_units or self.look_due_ns is not None
+        is_working = self.may_move() or self.look_due_ns is not None
         while self._passage < len(passages):
             row, since_ns, until_ns, known = passages[self._passage]
             if row >= end:
@@ -154,6 +187,8 @@ class Lane:
                     state.position,
                     state.buy_units,
                     state.sell_units,
+                    state.trades,
+                    state.charged_account,
                 )
             )
             self._passage += 1
@@ -238,6 +273,11 @@ class Lane:
             return self.quote()
         bid, ask = records["bid"][sound], records["ask"][sound]
         return quote_of(float(bid), float(ask), self.instrument)
+
+    def may_move(self) -> bool:
+        """Say whether records alone may change what the account has in this symbol."""
+        state = self.state
+        return bool(state.buy_units or state.sell_units or (self.is_charged and state.held.is_open))
 
     def look_ns(self) -> int | None:
         """Return when the next record was received, if a look is due before it; else None.

@@ -3,14 +3,19 @@
 from decimal import Decimal
 
 from domain.ids import client_order_id
-from domain.orders import Order, OrderSide, with_terms
+from domain.orders import Order, OrderSide, PositionEffect, with_terms
 from domain.predictions import Signal
 from trading.execution_config import ExecutionConfig
 from trading.lanes import Lane
 
 
 def order_of(
-    config: ExecutionConfig, lane: Lane, signal: Signal, leg: int, change_units: Decimal
+    config: ExecutionConfig,
+    lane: Lane,
+    signal: Signal,
+    leg: int,
+    change_units: Decimal,
+    effect: PositionEffect = "default",
 ) -> Order:
     """Return the order by which a signal changes a position.
 
@@ -20,9 +25,11 @@ def order_of(
         Which order of the signal it is; part of its id.
     change_units
         Signed base units (not 0).
+    effect
+        Whether it may open anything.
     """
     side: OrderSide = "buy" if change_units > 0 else "sell"
-    terms = config.terms(abs(change_units), worst_price(config, lane, side))
+    terms = config.terms(abs(change_units), worst_price(config, lane, side), effect)
     order = Order(
         client_order_id=client_order_id(config.strategy, signal.signal_id, leg, attempt=0),
         account=config.account,

@@ -180,6 +180,8 @@ class VenueSnapshot(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         The newest event in this record; None where the venue has no order of events.
     complete
         False where a part could not be had: nothing may be concluded from what is missing.
+    position_mode
+        How the account keeps positions, as the venue says; None where it says nothing.
     """
 
     account: str
@@ -193,6 +195,7 @@ class VenueSnapshot(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     margin_used: Decimal | None = None
     last_sequence: int | None = None
     complete: bool = True
+    position_mode: PositionMode | None = None
 
 
 class AccountCharge(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -214,10 +217,11 @@ class AccountCharge(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class LinkEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A connection of a venue went or came: ``orders`` (requests and events) or ``prices``.
 
+    ``circuit`` is the breaker before the requests that send orders: down while it is open.
     ``gap`` is set where events may have been missed meanwhile: reconcile before trading on.
     """
 
-    link: Literal["orders", "prices"]
+    link: Literal["orders", "prices", "circuit"]
     up: bool
     ts_recv_ns: int
     venue: str = ""
@@ -225,7 +229,49 @@ class LinkEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gap: bool = False
 
 
-VenueEvent = OrderEvent | AccountCharge | LinkEvent
+class Unsent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A command that `Venue.send` took provably never left, or was provably not looked at.
+
+    ``reason`` and ``why`` say what was in the way, as a code and in words.
+    """
+
+    command: Command
+    reason: str
+    why: str
+    ts_recv_ns: int
+
+
+class Barred(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The venue deals with this account no more until a person has acted.
+
+    Credentials, permission, or the account itself: the next order would meet the same.
+    """
+
+    reason: str
+    why: str
+    ts_recv_ns: int
+    venue: str = ""
+
+
+class Unanswered(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A question that was put to a venue and got no answer.
+
+    Attributes
+    ----------
+    client_order_id
+        Order that it was about; empty: the whole record.
+    cause
+        ``later``: the venue cannot say now; ``barred``: it will not, until a person has acted;
+        ``defect``: something broke that nobody foresaw.
+    """
+
+    client_order_id: str
+    cause: Literal["later", "barred", "defect"]
+    why: str
+    ts_recv_ns: int
+
+
+VenueEvent = OrderEvent | AccountCharge | LinkEvent | Unsent | Barred
 Emit = Callable[[VenueEvent], None]
 """Takes an event from whatever thread of the adapter; must not raise and not wait."""
 
@@ -272,7 +318,8 @@ class Venue(Protocol):
         """Hand a command to the wire and come back at once.
 
         Exactly one of these follows for every command that did not raise: an event that answers it,
-        or SEND_UNKNOWN when no answer can be expected any more.
+        `Unsent` where it turned out that nothing had left, or SEND_UNKNOWN when no answer can be
+        expected any more.
 
         Raises
         ------
@@ -290,6 +337,8 @@ class Venue(Protocol):
         ------
         Retry
             If it cannot say.
+        Halt
+            If it will not until a person has acted.
         """
         ...
 
@@ -300,5 +349,7 @@ class Venue(Protocol):
         ------
         Retry
             If it cannot say now.
+        Halt
+            If it will not until a person has acted.
         """
         ...

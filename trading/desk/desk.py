@@ -5,18 +5,19 @@ replay the desk follows what was decided then, whatever it would decide now. Eve
 reports is journaled before anybody acts on it.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable
 
 from msgspec.structs import replace
 
-from domain.control import ControlEvent, ControlKind, TradingState
+from domain.control import ControlEvent, ControlKind
 from domain.errors import Reject
 from domain.order_events import EventKind, OrderEvent
 from domain.orders import Order, OrderTerms
-from trading.desk.acts import own_act, quarantine, refused, restated
+from trading.desk.acts import own_act, quarantine, refused, restated, strategy_halt
 from trading.desk.entries import Fact, HandlingRequest, draft_of
 from trading.desk.past import Past, later_place
-from trading.desk.ports import Accounts, Door, Out
+from trading.desk.ports import Accounts, Door, Out, Report
 from trading.journal.errors import KeyReused
 from trading.journal.journal import Journal
 from trading.orders.book import OrderBook
@@ -33,20 +34,16 @@ from trading.orders.effects import (
 )
 from trading.orders.state import EXTERNAL, OrderState
 from trading.risk.case import RiskContext
-from trading.risk.control import lowered
 from trading.risk.gate import RiskGate
 from trading.venues import (
     AccountCharge,
     Cancel,
-    LinkEvent,
     NotSent,
     Replace,
     Submit,
-    VenueSnapshot,
 )
 
 Read = Callable[[], RiskContext]
-Report = AccountCharge | LinkEvent | VenueSnapshot
 
 
 class Desk:
@@ -100,6 +97,7 @@ class Desk:
         self._gates = tuple(gates)
         self._past = past
         self._newest_seq = past.known_seq
+        self._leaving: deque[str] = deque()
         self.believe: Callable[[OrderEvent], OrderEvent | None] = lambda event: event
         """Says what to make of "not found": the event, or None while it proves too little. A venue
         in this process never errs."""
@@ -114,7 +112,9 @@ class Desk:
         self._append(request)
 
     def submit(self, order: Order, read: Read) -> bool:
-        """Judge an order (``initialized``), and send it if it may leave.
+        """Judge an order (``initialized``); if it may leave, it does so with the next `dispatch`.
+
+        From now on it counts as sent, for the limits and in the book.
 
         Parameters
         ----------
@@ -137,14 +137,30 @@ class Desk:
             return False
         self._enter(order)
         self._enter(own_act(EventKind.SUBMIT, order, 0))
-        self._journal.commit()
         self._gate_of(order.symbol).sent(order.client_order_id)
-        sent = self._order(order.client_order_id)
-        try:
-            self._door.send(Submit(sent))
-        except (NotSent, Reject) as error:
-            # It provably never left.
-            self.on_event(refused(own_act(EventKind.REJECT, order, 0), EventKind.REJECT, error))
+        self._leaving.append(order.client_order_id)
+        return True
+
+    def dispatch(self) -> bool:
+        """Send what was let through, in that order, once one commit has all of it on disk.
+
+        Returns
+        -------
+        bool
+            Whether there was anything to send.
+        """
+        if not self._leaving:
+            return False
+        self._journal.commit()
+        while self._leaving:
+            # Taken out before it is sent: whatever that ends in, it is not sent again.
+            order = self._order(self._leaving.popleft())
+            try:
+                self._door.send(Submit(order))
+            except (NotSent, Reject) as error:
+                # It provably never left.
+                asked = own_act(EventKind.REJECT, order, 0)
+                self.on_event(refused(asked, EventKind.REJECT, error))
         self.pump()
         return True
 
@@ -167,6 +183,7 @@ class Desk:
         request
             Number of the request; None for the next one.
         """
+        self.dispatch()
         state = self.book[client_order_id]
         if not state.is_open:
             return
@@ -175,8 +192,7 @@ class Desk:
         number = self.book.next_request(client_order_id) if request is None else request
         previous = state.previous_request
         event = own_act(EventKind.CANCEL_REQUEST, state.order, number, now_ns)
-        command = Cancel(self._at(client_order_id, now_ns), number, previous)
-        self._ask(command, event)
+        self._ask(Cancel(self._at(client_order_id, now_ns), number, previous), event)
 
     def amend(self, client_order_id: str, terms: OrderTerms, now_ns: int, read: Read) -> bool:
         """Ask for other terms of an order that is open; they are judged like a new order.
@@ -186,6 +202,7 @@ class Desk:
         bool
             Whether they were let through.
         """
+        self.dispatch()
         state = self.book[client_order_id]
         if not state.is_open:
             return False
@@ -260,8 +277,10 @@ class Desk:
             self._act(effect, fresh=True)
 
     def commit(self) -> None:
-        """Make all durable that has happened."""
+        """Send what waits to be sent, and make all durable that has happened."""
+        self.dispatch()
         self._journal.commit()
+        self._journal.tidy()
 
     def take(self) -> list[Out]:
         """Return what has happened since the last call."""
@@ -310,9 +329,10 @@ class Desk:
                 self.on_change(self.book[order.client_order_id])
                 if fresh:  # A replay must not take the tables back to where it is.
                     self._journal.project(order)
-                if self.book[order.client_order_id].is_open:
-                    if order.strategy == EXTERNAL:  # A kill cancels it too.
-                        self._door.adopt([order])
+                state = self.book[order.client_order_id]
+                if state.is_open:
+                    if order.strategy == EXTERNAL or state.known_request:  # A kill cancels it too.
+                        self._door.adopt([state])
                 else:
                     self._door.closed(order.client_order_id)
                     self._gate_of(order.symbol).closed(order.client_order_id, order.ts_recv_ns)
@@ -332,24 +352,16 @@ class Desk:
                 self._accounts.alert(quarantine(event, why), self.book.clock_ns)
 
     def _book(self, booked: Booked, *, fresh: bool) -> None:
-        execution, position = self._accounts.book(booked)
+        order = self._order(booked.client_order_id)
+        execution, position = self._accounts.book(booked, order)
         self._journal.append(draft_of(execution))
         if fresh:
             self._journal.project(execution, position)
         self.out += [execution, position]
-        order = self._order(booked.client_order_id)
         self.keep(self._gate_of(order.symbol).filled(order, booked.ts_recv_ns))
 
     def _halt(self, strategy: str, why: str) -> None:
-        controls = self._gates[0].controls
-        event = lowered(
-            controls,
-            TradingState.HALTED,
-            "order_book",
-            self.book.clock_ns,
-            strategy=strategy,
-            reason=why,
-        )
+        event = strategy_halt(self._gates[0].controls, strategy, why, self.book.clock_ns)
         if event is not None:
             self.keep([event])
 

@@ -15,8 +15,9 @@ from domain.order_events import OURS, EventKind, OrderEvent
 from domain.orders import Execution, Order
 from trading.algos.parents import ParentCancel
 from trading.contingency.requests import GroupCancel
-from trading.desk.entries import Fact, HandlingRequest, fact_of
+from trading.desk.entries import Fact, HandlingRequest, fact_of, order_of
 from trading.desk.ports import Accounts, Out
+from trading.desk.putting_away import kept_in, recall_from
 from trading.journal.journal import Journal
 from trading.orders.book import OrderBook
 from trading.orders.effects import Booked, Published
@@ -148,6 +149,8 @@ class Resumed(NamedTuple):
         included.
     handling
         Requests for parents and groups, and the orders that came of them as built, beyond included.
+    away
+        The orders that were put away and are not in the book's memory.
     """
 
     book: OrderBook
@@ -155,6 +158,12 @@ class Resumed(NamedTuple):
     beyond: list[Fact]
     last_sequence: int | None
     handling: list[HandlingRequest | Order]
+    away: dict[str, Order]
+
+    def order(self, client_order_id: str) -> Order:
+        """Return an order; one that was put away stays away."""
+        found = self.away.get(client_order_id)
+        return self.book[client_order_id].order if found is None else found
 
 
 def later_place(last: int | None, fact: Fact) -> int | None:
@@ -170,19 +179,34 @@ def later_place(last: int | None, fact: Fact) -> int | None:
 
 
 def resume(journal: Journal, account: str, until_seq: int | None) -> Resumed:
-    """Fold an account from its journal alone.
+    """Fold an account from its journal alone; orders that it holds whole are not folded again.
 
     Parameters
     ----------
     until_seq
         Place at which it is wanted; None for the end.
     """
-    book = OrderBook(account)
+    kept = {
+        name: (one, place)
+        for name, (one, place) in kept_in(journal, until_seq).items()
+        # Parents and groups are made anew from all of their orders.
+        if not (one.closed.state.order.parent_id or one.closed.state.order.group_id)
+    }
+    book = OrderBook(account, recall=recall_from(journal))
+    book.restore((one.closed, place) for one, place in kept.values())
     before: list[Fact] = []
     beyond: list[Fact] = []
     handling: list[HandlingRequest | Order] = []
-    last: int | None = None
+    last = max((k.sequence for k, _ in kept.values() if k.sequence is not None), default=None)
+
+    def is_away(name: str | None, seq: int) -> bool:
+        """Say whether what is said of an order at a place is in what was kept of it."""
+        return name in kept and seq < kept[name][1]
+
     for entry in journal.read():
+        if is_away(order_of(entry), entry.seq):
+            book.tick(entry.ts_recv_ns)
+            continue
         fact = fact_of(entry)
         if fact is None:
             continue
@@ -193,11 +217,14 @@ def resume(journal: Journal, account: str, until_seq: int | None) -> Resumed:
             handling.append(fact)
         if until_seq is not None and entry.seq > until_seq:
             beyond.append(fact)
+        elif isinstance(fact, OrderEvent) and is_away(book.resolve(fact), entry.seq):
+            book.tick(fact.ts_recv_ns)
         elif isinstance(fact, Order | OrderEvent):
             book.apply(fact)
         else:
             before.append(fact)
-    return Resumed(book, before, beyond, last, handling)
+    away = {name: one.closed.state.order for name, (one, _) in kept.items()}
+    return Resumed(book, before, beyond, last, handling, away)
 
 
 def repeated(
@@ -221,5 +248,6 @@ def repeated(
                     out.append(effect.order)
                 elif isinstance(effect, Booked):
                     execution = executions[effect.execution_id]
-                    out += [execution, accounts.restore(execution)]
+                    order = book[effect.client_order_id].order
+                    out += [execution, accounts.restore(execution, order)]
     return out

@@ -79,7 +79,7 @@ class Handling:
         self._controls = controls
         self._note_working = note_working
         self._looks = Looks(desk, markets, shown, self._state, note_working, alert)
-        self._ready = True
+        self._ready = self._opens = True
         desk.on_change = self._on_change
         for symbol, handler in handlers.items():
             lanes[symbol].look_due_ns = handler.next_look_ns
@@ -89,26 +89,33 @@ class Handling:
         return {symbol: handler.dump() for symbol, handler in self._handlers.items()}
 
     def decide(
-        self, lane: Lane, signal: Signal, mark: AccountMark, *, late: bool, ready: bool
+        self,
+        lane: Lane,
+        signal: Signal,
+        mark: AccountMark,
+        *,
+        refusal: str,
+        ready: bool,
+        opens: bool,
     ) -> None:
         """Act on the signal of a boundary; one without a view leaves all as it is.
 
         Parameters
         ----------
-        late
-            Whether it was too long on its way to open anything.
-        ready
-            Whether orders may leave.
+        refusal
+            Why nothing may be opened on it; empty if it may.
+        ready, opens
+            Whether orders may leave, and whether such that open or enlarge a position.
         """
         handler = self._handlers[signal.symbol]
         handler.mark, handler.verdict, handler.pending = mark, signal.verdict, None
-        self._ready = ready
+        self._ready, self._opens = ready, opens
         now_ns = max(signal.ts_recv_ns, handler.look_ns)
         if signal.actionable:
-            self._want(lane, handler, signal, now_ns, late=late)
+            self._want(lane, handler, signal, now_ns, refusal=refusal)
         self._look(lane, handler, now_ns)
 
-    def before(self, lane: Lane, *, ready: bool) -> None:
+    def before(self, lane: Lane, *, ready: bool, opens: bool) -> None:
         """Look at what is at work in a lane, if that is due before its next record.
 
         The time is that of the last look that may come before the record: in a silent market one
@@ -116,7 +123,7 @@ class Handling:
         """
         recv_ns = lane.look_ns()
         if recv_ns is not None:
-            self._ready = ready
+            self._ready, self._opens = ready, opens
             handler = self._handlers[lane.state.symbol]
             self._look(lane, handler, max(floor_ns(recv_ns, LOOK_NS), handler.look_ns))
 
@@ -137,16 +144,16 @@ class Handling:
         if len(ticks):
             handler.verdict = int(ticks["verdict"][-1])
 
-    def heard(self, *, ready: bool) -> None:
+    def heard(self, *, ready: bool, opens: bool) -> None:
         """Look at everything that is at work: a venue has reported, whatever the log does."""
-        self._ready = ready
+        self._ready, self._opens = ready, opens
         for symbol, handler in self._handlers.items():
             self._look(self._lanes[symbol], handler, handler.look_ns)
 
     # What a signal wants.
 
     def _want(
-        self, lane: Lane, handler: Handler, signal: Signal, now_ns: int, *, late: bool
+        self, lane: Lane, handler: Handler, signal: Signal, now_ns: int, *, refusal: str
     ) -> None:
         side, units = signal.side, lane.state.position.units
         if handler.spent != side:
@@ -154,7 +161,7 @@ class Handling:
         in_flight = handler.in_flight_units(self._working(lane))
         if handler.spent == side or is_settled(side, units + in_flight):
             return
-        waits = side != "flat" and not late
+        waits = side != "flat" and not refusal
         if handler.is_busy:
             self._withdraw(lane, handler, now_ns)
             handler.pending = signal if waits else None
@@ -170,7 +177,7 @@ class Handling:
         if units and side != "flat" and not in_flight:
             wish = Wish(1, -units)
             handler.pending = signal if waits else None
-        self._carry_out(lane, handler, signal, wish, mark, now_ns, late=late)
+        self._carry_out(lane, handler, signal, wish, mark, now_ns, refusal=refusal)
 
     def _withdraw(self, lane: Lane, handler: Handler, now_ns: int) -> None:
         """End what works for, or protects, a side that is not wanted; what closes it goes on."""
@@ -190,7 +197,7 @@ class Handling:
         mark: AccountMark,
         now_ns: int,
         *,
-        late: bool,
+        refusal: str,
     ) -> None:
         """Begin what is to change the position, unless it has begun before."""
         order = order_of(self._config, lane, signal, wish.leg, wish.change_units)
@@ -203,8 +210,8 @@ class Handling:
         reason = wish.reason
         if not self._ready:
             reason = Deny.NOT_RECONCILED.value
-        elif not reason and late and opens:
-            reason = Deny.STALE_SIGNAL.value
+        elif not reason and opens:
+            reason = refusal
         if reason:
             self._desk.deny(order, reason)
         else:
@@ -247,6 +254,7 @@ class Handling:
         else:
             handler.sent_ns = now_ns
             self._desk.submit(order, lambda: self._shown(lane, now_ns, handler.verdict, mark))
+            self._desk.dispatch()
             self._note_working(order.symbol)
 
     def _refusal(self, order: Order, now_ns: int, *, opens: bool) -> str:
@@ -273,7 +281,7 @@ class Handling:
             handler.pending = None
         elif signal is not None and self._is_free(lane, handler, now_ns):
             handler.pending = None
-            self._want(lane, handler, signal, now_ns, late=False)
+            self._want(lane, handler, signal, now_ns, refusal="")
             if handler.is_busy and self._ready:
                 self._looks.look(lane, handler, now_ns)
         handler.look_ns = now_ns
@@ -300,7 +308,10 @@ class Handling:
         """
         if now_ns < self._past.until_ns:
             return TradingState.ACTIVE
-        return self._controls().state(self._config.strategy)
+        state = self._controls().state(self._config.strategy)
+        # Where nothing may be opened, what is on its way to more goes no further.
+        held_back = state == TradingState.ACTIVE and not self._opens
+        return TradingState.REDUCING if held_back else state
 
     def _on_change(self, state: OrderState) -> None:
         handler = self._handlers.get(state.order.symbol)

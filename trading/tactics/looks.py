@@ -174,6 +174,8 @@ class Looks:
             case SubmitOrder(order):
                 handler.sent_ns = now_ns
                 self._desk.submit(order, read)
+                # The next step of the same look builds on the answer.
+                self._desk.dispatch()
             case CancelOrder(name):
                 self._desk.cancel(name, now_ns)
             case AmendOrder(name, terms):

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from brokers.paper_venue.terms import CAPABILITIES
+from brokers.paper_venue.terms import capabilities
 from config.settings import settings_of
 from dataflows.account_config import tactics
 from domain.errors import BadUse
@@ -14,16 +14,17 @@ from domain.nanos import SECOND_NS
 from trading.tactics.config import Tactics
 from trading.venues import Capabilities
 
+PAPER = capabilities("netting")
 STOP = Tactics(stop_pips=Decimal(10))
 BOTH = Tactics(stop_pips=Decimal(10), target_pips=Decimal(10))
 
 
 def able(**changes: Any) -> Capabilities:
     """Return what the paper venue can do, but for some types (None: not at all)."""
-    times = dict(CAPABILITIES.times_in_force.items())
+    times = dict(PAPER.times_in_force.items())
     for kind in changes.pop("without", ()):
         del times[kind]
-    return replace(CAPABILITIES, times_in_force=times, **changes)
+    return replace(PAPER, times_in_force=times, **changes)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +68,7 @@ def test_a_venue_that_lacks_a_type_is_named(
     [
         (STOP, able(without=("stop_loss",))),
         (BOTH, able(reduce_only=False, without=("take_profit",))),
-        (Tactics("tick_profile"), CAPABILITIES),
+        (Tactics("tick_profile"), PAPER),
         (Tactics(), able(without=("limit", "stop", "stop_loss"))),
     ],
 )
