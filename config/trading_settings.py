@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, model_validator
 
-from config.section import Amount, Fraction, Natural, Positive, Section, Share
+from config.section import ENV_PREFIX, Amount, Fraction, Natural, Positive, Section, Share
 from domain.errors import BadUse
 
 
@@ -123,6 +123,18 @@ class BrokerSettings(Section):
     password_file: str = ""
     instruments_file: str = ""
     """FIX: JSON list of the pairs as agreed with the counterparty; empty: usual steps and sizes."""
+    symbols: tuple[str, ...] = ()
+    """Pairs in which signals may open positions here; empty: all that its venue trades."""
+
+    @property
+    def section(self) -> str:
+        """Name of the section that this is."""
+        return "broker"
+
+    @property
+    def token_variable(self) -> str:
+        """Name of the environment variable that holds the token where no file does."""
+        return f"{ENV_PREFIX}{self.section.replace('.', '__')}__token".upper()
 
     def secret_password(self) -> SecretStr:
         """Return the password, from its file where one is named.
@@ -137,12 +149,38 @@ class BrokerSettings(Section):
         try:
             return SecretStr(Path(self.password_file).read_text().strip())
         except OSError as error:
-            msg = f"broker.password_file {self.password_file} cannot be read: {error.strerror}"
+            name = f"{self.section}.password_file"
+            msg = f"{name} {self.password_file} cannot be read: {error.strerror}"
             raise BadUse(msg) from error
 
     @model_validator(mode="after")
     def _fit_together(self) -> "BrokerSettings":
         if self.kind != "paper" and not self.account_id:
             msg = f"broker.account_id must name the account at {self.kind}"
+            raise ValueError(msg)
+        return self
+
+
+class FurtherBrokerSettings(BrokerSettings):
+    """Another account of the same run; ``[brokers.NAME]`` in the file."""
+
+    name: str = ""
+    """Of the section; set by it."""
+    account_currency: Annotated[str, Field(pattern=r"^([A-Z]{3})?$")] = ""
+    """Empty: ``execution.account_currency``."""
+    start_balance: Amount | None = None
+    """None: ``execution.start_balance``."""
+    paper: PaperSettings = PaperSettings()
+    """Its own paper venue, where ``kind`` is ``paper``."""
+
+    @property
+    def section(self) -> str:
+        """Name of the section that this is."""
+        return f"brokers.{self.name}"
+
+    @model_validator(mode="after")
+    def _is_named(self) -> "FurtherBrokerSettings":
+        if not self.account_id:
+            msg = "account_id must name the account: each account of a run has a name of its own"
             raise ValueError(msg)
         return self

@@ -99,7 +99,7 @@ def execution_config(
 
 def account_of(settings: Settings) -> str:
     """Return the name of the account: the broker's own, where there is one."""
-    return settings.broker.account_id or settings.execution.account
+    return settings.account
 
 
 def paper_config(settings: Settings) -> PaperVenueConfig:

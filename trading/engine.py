@@ -78,6 +78,7 @@ class ExecutionLogic:
         self._last_mark: AccountMark | None = None
         # Nobody knows how long the signals of an earlier life have waited at a real venue.
         self._late: set[str] = set() if self._market is not None else self.undecided()
+        self._elsewhere = begun.elsewhere
         self._ready = True
         self._note_working()
 
@@ -87,6 +88,7 @@ class ExecutionLogic:
         late: frozenset[str] = frozenset(),
         *,
         ready: bool = True,
+        elsewhere: frozenset[str] = frozenset(),
     ) -> list[Out]:
         """Take records and signals, of each symbol in log order; return what they let happen.
 
@@ -99,6 +101,9 @@ class ExecutionLogic:
             Ids of signals that were too long on their way to open anything; once late, always late.
         ready
             Whether book and venue agree: until then no order leaves, not even an exit.
+        elsewhere
+            Ids of signals that another account acts on: this one opens nothing for them, and only
+            closes a position that they are against.
 
         Raises
         ------
@@ -106,6 +111,7 @@ class ExecutionLogic:
             If ticks and signals do not belong to one log.
         """
         self._late |= late
+        self._elsewhere |= elsewhere
         self._ready = ready
         touched: dict[str, Lane] = {}
         for event in events:
@@ -131,6 +137,14 @@ class ExecutionLogic:
         quotes = {} if self._last_mark is None else self._last_mark.quotes
         for charge in charges:
             self._marks.charge(self._accounts.charged(charge, quotes))
+
+    def has_acted_on(self, signal_id: str) -> bool:
+        """Say whether an order of this account, denied ones too, stands for a signal."""
+        return self._id(signal_id, 0) in self.desk.book
+
+    def is_decided(self, symbol: str, boundary_ns: int) -> bool:
+        """Say whether the signal of a boundary has been acted on, whatever came of it."""
+        return self._lanes[symbol].behind_ns() >= boundary_ns
 
     def undecided(self) -> set[str]:
         """Return the ids of the signals that wait for their symbol, or for others."""
@@ -175,6 +189,7 @@ class ExecutionLogic:
             lanes=[lane.snapshot() for lane in self._lanes.values()],
             marks=self._marks.state(),
             gates={name: gate.snapshot() for name, gate in self._gates.items()},
+            elsewhere=sorted(self._elsewhere & self.undecided()),
         )
         return dump(state)
 
@@ -199,6 +214,7 @@ class ExecutionLogic:
                 if signal.actionable:
                     self._decide(lane, signal, mark)
                 self._late.discard(signal.signal_id)
+                self._elsewhere.discard(signal.signal_id)
                 lane.decided(mark.quotes)
                 continue
             run = lane.take()
@@ -250,6 +266,10 @@ class ExecutionLogic:
         wish = wish_of(signal.side, now, config.sizing)
         if wish is None:
             return
+        if signal.signal_id in self._elsewhere and signal.side != "flat":
+            if state.position.units and not now.in_flight_units:
+                self._close(lane, signal, mark)
+            return
         order = self._order(lane, signal, wish.leg, wish.change_units)
         passed = False
         if not self._ready:
@@ -268,16 +288,28 @@ class ExecutionLogic:
             and signal.side != "flat"
         ):
             # What was denied was a flip: the position that the signal is against is closed still.
-            close = self._order(lane, signal, 1, -state.position.units)
-            self.desk.submit(close, lambda: self._shown(lane, signal, mark))
+            self._close(lane, signal, mark)
         self._note_working(signal.symbol)
+
+    def _close(self, lane: Lane, signal: Signal, mark: AccountMark) -> None:
+        """Leave the position that a signal is against, without an entry of its own."""
+        close = self._order(lane, signal, 1, -lane.state.position.units)
+        if self._ready:
+            self.desk.submit(close, lambda: self._shown(lane, signal, mark))
+        else:
+            self.desk.deny(close, Deny.NOT_RECONCILED.value)
+        self._note_working(signal.symbol)
+
+    def _id(self, signal_id: str, leg: int) -> str:
+        config = self._config
+        return client_order_id(config.strategy, config.cause(signal_id), leg, attempt=0)
 
     def _order(self, lane: Lane, signal: Signal, leg: int, change_units: Decimal) -> Order:
         config = self._config
         side: OrderSide = "buy" if change_units > 0 else "sell"
         terms = config.terms(abs(change_units), self._bound(lane, side))
         order = Order(
-            client_order_id=client_order_id(config.strategy, signal.signal_id, leg, attempt=0),
+            client_order_id=self._id(signal.signal_id, leg),
             account=config.account,
             strategy=config.strategy,
             signal_id=signal.signal_id,

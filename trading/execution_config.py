@@ -41,6 +41,8 @@ class ExecutionConfig:
         it says (>= 0), as in the trading dataflow: both must pass the same boundaries.
     decision_interval_ns
         Distance of the boundaries at which signals are due (> 0), as in the trading dataflow.
+    id_scope
+        What tells its order ids from those of the run's other accounts; empty for the first one.
     max_signal_age_ns
         Longest way of a signal from its market data to here, by the wall clock, for an account at a
         real venue (> 0): an older one opens nothing. A replay asks no clock.
@@ -63,6 +65,7 @@ class ExecutionConfig:
     lateness_ns: int = 0
     decision_interval_ns: int = MINUTE_NS
     max_signal_age_ns: int = 5 * SECOND_NS
+    id_scope: str = ""
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot work."""
@@ -94,6 +97,10 @@ class ExecutionConfig:
         """How large a new position is."""
         exposure = self.limits.exposure
         return Sizing(self.fraction, exposure.max_position_units, exposure.max_position_notional)
+
+    def cause(self, signal_id: str) -> str:
+        """Return what the ids of this account's orders for a signal are made of in its place."""
+        return f"{signal_id}@{self.id_scope}" if self.id_scope else signal_id
 
     def terms(self, quantity_units: Decimal, price_bound: Decimal | None) -> OrderTerms:
         """Return the terms of a signal's order."""

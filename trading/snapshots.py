@@ -13,7 +13,7 @@ SNAPSHOT_VERSION = 4
 """Versions before knew one order a symbol and no journal: a run of theirs cannot go on."""
 
 
-class ExecutionState(msgspec.Struct, forbid_unknown_fields=True):
+class ExecutionState(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """All state of one account's engine, but for what the journal has.
 
     Attributes
@@ -27,6 +27,8 @@ class ExecutionState(msgspec.Struct, forbid_unknown_fields=True):
         By symbol the last event of a venue that plays the log.
     gates
         What each gate keeps, by symbol, or one under the empty name.
+    elsewhere
+        Ids of waiting signals that another account acts on.
     """
 
     v: int
@@ -38,6 +40,7 @@ class ExecutionState(msgspec.Struct, forbid_unknown_fields=True):
     lanes: list[LaneState]
     marks: MarkState
     gates: dict[str, dict[str, Any]]
+    elsewhere: list[str] = msgspec.field(default_factory=list)
 
     def check(self, account: str, account_currency: str, symbols: Sequence[str]) -> None:
         """Refuse to go on under other settings.

@@ -40,6 +40,7 @@ class Begun(NamedTuple):
     desk: Desk
     shown: Shown
     past: Past
+    elsewhere: set[str]
     last_sequence: int | None
 
 
@@ -118,7 +119,8 @@ def begin(
         _restore(lanes, marks, accounts, resumed)
         desk.out += repeated(resumed.beyond, resumed.book, gates.values(), accounts)
     counterparty.door.adopt(open_.order for open_ in resumed.book.open_states())
-    return Begun(lanes, marks, gates, accounts, desk, shown, past, resumed.last_sequence)
+    elsewhere = set() if state is None else set(state.elsewhere)
+    return Begun(lanes, marks, gates, accounts, desk, shown, past, elsewhere, resumed.last_sequence)
 
 
 def _lanes(config: ExecutionConfig, state: ExecutionState | None) -> dict[str, Lane]:
