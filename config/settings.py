@@ -266,6 +266,11 @@ class Settings(BaseSettings):
         """Settings of each account of the run as if it were the only one; the first comes first."""
         return (self, *(self._of_one(broker) for broker in self.brokers.values()))
 
+    @property
+    def is_routed(self) -> bool:
+        """Whether it must be said for each signal which account may open a position for it."""
+        return bool(self.brokers or self.broker.symbols)
+
     def _of_one(self, broker: FurtherBrokerSettings) -> "Settings":
         execution = self.execution.model_copy(
             update={

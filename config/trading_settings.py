@@ -132,6 +132,11 @@ class BrokerSettings(Section):
         return "broker"
 
     @property
+    def suffix(self) -> str:
+        """What the names of the account's steps end with; empty for the first account of a run."""
+        return ""
+
+    @property
     def token_variable(self) -> str:
         """Name of the environment variable that holds the token where no file does."""
         return f"{ENV_PREFIX}{self.section.replace('.', '__')}__token".upper()
@@ -177,6 +182,11 @@ class FurtherBrokerSettings(BrokerSettings):
     def section(self) -> str:
         """Name of the section that this is."""
         return f"brokers.{self.name}"
+
+    @property
+    def suffix(self) -> str:
+        """What the names of the account's steps end with."""
+        return f"_{self.name}"
 
     @model_validator(mode="after")
     def _is_named(self) -> "FurtherBrokerSettings":

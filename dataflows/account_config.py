@@ -94,6 +94,7 @@ def execution_config(
         max_slippage_pips=slippage or None,
         grace_ns=settings.ingest.grace_ms * MS_NS,
         lateness_ns=settings.ingest.lateness_ms * MS_NS,
+        id_scope=settings.account if settings.broker.suffix else "",
     )
 
 

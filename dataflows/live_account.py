@@ -81,9 +81,13 @@ class LiveAccount:
         self.switch.start()
         self._log_on_at_venue()
         instruments = self.gateway.venue.instruments()
-        missing = [symbol for symbol in self._symbols if symbol not in instruments]
+        broker = self._settings.broker
+        missing = [name for name in broker.symbols or self._symbols if name not in instruments]
         if missing:
-            msg = f"{self.gateway.venue.name} does not trade {', '.join(missing)} in this account"
+            msg = (
+                f"{self.gateway.venue.name} does not trade {', '.join(missing)} in this account: "
+                f"name the pairs that it is for in {broker.section}.symbols"
+            )
             raise BadUse(msg)
         self.config = execution_config(self._settings, self._symbols, instruments)
         allowed = self.gateway.venue.capabilities.times_in_force.get("market", frozenset())
@@ -127,6 +131,11 @@ class LiveAccount:
         words = "ready" if care.ready else f"not ready: {why}"
         self._say(f"account {self.config.account} at {self.gateway.venue.name} is {words}")
         return logic
+
+    @property
+    def logic(self) -> ExecutionLogic | None:
+        """The engine; None until it is built."""
+        return self._logic
 
     @property
     def ready(self) -> bool:

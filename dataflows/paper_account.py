@@ -28,6 +28,13 @@ _LOOK_NS = 20 * MS_NS
 """Distance of two looks for what people ask: a fifth of the 100 ms that a kill may take."""
 
 
+def paper_folder(run_dir: Path, settings: Settings) -> Path:
+    """Return the folder of an account on paper: the run's own for the first one."""
+    if not settings.broker.suffix:
+        return run_dir
+    return run_dir / "accounts" / account_of(settings)
+
+
 class PaperAccount:
     """What outlives a snapshot of an account on paper: its journal, and its venue.
 
@@ -66,6 +73,8 @@ class PaperAccount:
             # Runs on paper would share the journal of one account, and take each other's past.
             msg = "execution.ledger_dsn is for accounts at a broker: a run on paper keeps its own"
             raise BadUse(msg)
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
         dsn = "sqlite://" if folder is None else f"sqlite:///{folder / LEDGER_FILE}"
         self.journal = Journal.open(dsn, account_of(settings))
         self.writer = Writer(self.journal, wall_ns, settings.execution.lease_ms * MS_NS, holder)
@@ -85,6 +94,11 @@ class PaperAccount:
             self._requests = ControlFolder(folder / CONTROL_FOLDER, self.config.account)
         self.writer.acquire()
         self.gateway.start(self._market.hear)
+
+    @property
+    def logic(self) -> ExecutionLogic | None:
+        """The engine; None until it is built."""
+        return self._logic
 
     @property
     def ready(self) -> bool:

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from domain.control import ControlEvent
+from domain.control import ControlEvent, TradingState
 from domain.ids import client_order_id
 from domain.orders import Order, OrderSide, with_terms
 from domain.predictions import Signal
 from domain.ticks import TickBatch
 from trading.counterparty import Counterparty
-from trading.decisions import Situation, wish_of
+from trading.decisions import Situation, largest_units, wish_of
 from trading.desk.ports import Out
 from trading.execution_config import ExecutionConfig
 from trading.journal.journal import Journal
@@ -145,6 +145,23 @@ class ExecutionLogic:
     def is_decided(self, symbol: str, boundary_ns: int) -> bool:
         """Say whether the signal of a boundary has been acted on, whatever came of it."""
         return self._lanes[symbol].behind_ns() >= boundary_ns
+
+    def exposure_units(self, symbol: str) -> Decimal:
+        """Return what is held of a pair once all that may still fill has: signed base units."""
+        may = self.desk.book.exposure().get(symbol, _NOTHING)
+        return self.desk.book.position(symbol).units + may.buy_units - may.sell_units
+
+    def room_units(self, symbol: str) -> Decimal | None:
+        """Return the largest position that a decision may ask for; None before the first one."""
+        mark, config = self._last_mark, self._config
+        if mark is None:
+            return None
+        pair = self._lanes[symbol].instrument
+        return largest_units(pair, config.account_currency, mark, config.sizing)
+
+    def takes_orders(self) -> bool:
+        """Say whether the trading state lets new risk through."""
+        return self.controls().state(self._config.strategy) == TradingState.ACTIVE
 
     def undecided(self) -> set[str]:
         """Return the ids of the signals that wait for their symbol, or for others."""
