@@ -38,6 +38,11 @@ class ControlLine:
         self._wall_ns = wall_ns
         self._patience_s = patience_s
 
+    @property
+    def account(self) -> str:
+        """Name of the account."""
+        return self._folder.account
+
     def ask(
         self,
         kind: ControlKind,
@@ -48,9 +53,22 @@ class ControlLine:
         strategy: str = "",
         role: str = "",
     ) -> Answer | None:
-        """Put a request in, and return what became of it; None if nobody has answered in time.
+        """Put a request in, and return what became of it; see `request` and `answer`."""
+        return self.answer(
+            self.request(kind, to, by=by, reason=reason, strategy=strategy, role=role)
+        )
 
-        A kill is answered once the venue's door is shut.
+    def request(
+        self,
+        kind: ControlKind,
+        to: TradingState,
+        *,
+        by: str,
+        reason: str,
+        strategy: str = "",
+        role: str = "",
+    ) -> ControlEvent:
+        """Put a request in; it is on disk when this returns.
 
         Raises
         ------
@@ -72,7 +90,19 @@ class ControlLine:
         except OSError as error:
             msg = f"the request cannot be written to {self._folder.path}: {error.strerror}"
             raise BadUse(msg) from error
-        return self._wait(event)
+        return event
+
+    def answer(self, event: ControlEvent) -> Answer | None:
+        """Return what became of a request; None if nobody has answered in time.
+
+        A kill is answered once the venue's door is shut.
+        """
+        until_s = time.monotonic() + self._patience_s
+        while True:
+            answer = self._folder.answer(event)
+            if answer is not None or time.monotonic() >= until_s:
+                return answer
+            time.sleep(_LOOK_S)
 
     def kill(self, by: str, reason: str, strategy: str) -> dict[str, Any]:
         """Kill; return the outcome and words for a person."""
@@ -109,14 +139,6 @@ class ControlLine:
         """Say whether a kill stands in a scope (empty: the whole account) of the journal."""
         controls = self._folder.state()
         return controls is not None and controls.scope(strategy).killed
-
-    def _wait(self, event: ControlEvent) -> Answer | None:
-        until_s = time.monotonic() + self._patience_s
-        while True:
-            answer = self._folder.answer(event)
-            if answer is not None or time.monotonic() >= until_s:
-                return answer
-            time.sleep(_LOOK_S)
 
 
 UNANSWERED = "written, and nobody has answered yet: it holds from the next start of the run"

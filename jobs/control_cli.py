@@ -7,7 +7,7 @@ import getpass
 import time
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -17,8 +17,10 @@ from rich.text import Text
 from domain.control import ControlKind, TradingState
 from domain.errors import BadUse
 from jobs.control import PATIENCE_S, UNANSWERED, ControlLine
-from jobs.control_folders import find_folder
+from jobs.control_folders import find_folders, run_dir_of
+from jobs.control_lines import ControlLines
 from jobs.options import DEFAULT_DATA, Data
+from sources.control_folder import Answer
 
 _REFUSED, _UNANSWERED = 1, 3
 
@@ -28,7 +30,7 @@ control_app = typer.Typer(
 
 Run = Annotated[str, typer.Option("--run", help="Name of a run; default: the one going on.")]
 Account = Annotated[
-    str, typer.Option("--account", help="Id of an account at a broker; default: the run's.")
+    str, typer.Option("--account", help="One account of the run, or at a broker; default: all.")
 ]
 Strategy = Annotated[
     str, typer.Option("--strategy", help="This strategy's orders only; default: all.")
@@ -65,9 +67,9 @@ def kill(
     data: Data = DEFAULT_DATA,
 ) -> None:
     """Let no order leave, and cancel all that are open; it takes two people to end it."""
-    line = _line(data, run, account)
+    lines = _lines(data, run, account)
     who = by or getpass.getuser()
-    _ask(line, ControlKind.KILL, TradingState.HALTED, who, role, reason, strategy)
+    _ask(lines, ControlKind.KILL, TradingState.HALTED, who, role, reason, strategy)
 
 
 @control_app.command()
@@ -81,8 +83,8 @@ def halt(
     data: Data = DEFAULT_DATA,
 ) -> None:
     """Let nothing but cancels leave; open orders stay, and one person may end it."""
-    line = _line(data, run, account)
-    _ask(line, ControlKind.LOWER, TradingState.HALTED, by, role, reason, strategy)
+    lines = _lines(data, run, account)
+    _ask(lines, ControlKind.LOWER, TradingState.HALTED, by, role, reason, strategy)
 
 
 @control_app.command("cancel-only")
@@ -96,8 +98,8 @@ def cancel_only(
     data: Data = DEFAULT_DATA,
 ) -> None:
     """Let nothing but cancels leave."""
-    line = _line(data, run, account)
-    _ask(line, ControlKind.LOWER, TradingState.CANCEL_ONLY, by, role, reason, strategy)
+    lines = _lines(data, run, account)
+    _ask(lines, ControlKind.LOWER, TradingState.CANCEL_ONLY, by, role, reason, strategy)
 
 
 @control_app.command()
@@ -111,8 +113,8 @@ def reduce(
     data: Data = DEFAULT_DATA,
 ) -> None:
     """Let nothing leave that opens or enlarges a position."""
-    line = _line(data, run, account)
-    _ask(line, ControlKind.LOWER, TradingState.REDUCING, by, role, reason, strategy)
+    lines = _lines(data, run, account)
+    _ask(lines, ControlKind.LOWER, TradingState.REDUCING, by, role, reason, strategy)
 
 
 @control_app.command()
@@ -127,8 +129,8 @@ def resume(
     data: Data = DEFAULT_DATA,
 ) -> None:
     """Trade on after anything but a kill."""
-    line = _line(data, run, account)
-    _ask(line, ControlKind.RAISE, to.state, by, role, reason, strategy)
+    lines = _lines(data, run, account)
+    _ask(_one(lines), ControlKind.RAISE, to.state, by, role, reason, strategy)
 
 
 @control_app.command()
@@ -143,27 +145,22 @@ def release(
     data: Data = DEFAULT_DATA,
 ) -> None:
     """Say that a kill may end; it ends when two people in two roles have said so."""
-    line = _line(data, run, account)
-    _ask(line, ControlKind.RELEASE, to.state, by, role, reason, strategy)
+    lines = _lines(data, run, account)
+    _ask(_one(lines), ControlKind.RELEASE, to.state, by, role, reason, strategy)
 
 
 @control_app.command()
 def status(run: Run = "", account: Account = "", data: Data = DEFAULT_DATA) -> None:
-    """Show every trading state, by whom and why, and the requests that wait."""
-    found = _line(data, run, account).state()
-    if found["fault"]:
-        raise BadUse(found["fault"])
-    table = Table(title=f"Trading states of {found['account']}", title_justify="left")
-    for column in ("Scope", "State", "Since", "By", "Reason", "May end, says"):
-        table.add_column(column)
-    for scope in found["scopes"]:
-        state = "killed" if scope["killed"] else scope["state"]
-        cells = [scope["name"] or "all", state, scope["since"], scope["by"], scope["reason"]]
-        table.add_row(*map(Text, [*cells, ", ".join(scope["said"])]))
-    console = Console()
-    console.print(table)
-    for name in found["waiting"]:
-        console.print(f"waits for an answer: {name}", markup=False, highlight=False)
+    """Show every trading state, by whom and why, what waits, and where signals go."""
+    # It loads what trades: a kill does not wait for that.
+    from dataflows.routing import read_routes
+
+    for line in _lines(data, run, account):
+        _show(line.state())
+    run_dir = run_dir_of(data, run)
+    for route in [] if run_dir is None else read_routes(run_dir):
+        whose = f"go to {route.account}" if route.account else "open nothing"
+        _say(f"signals of {route.symbol} ({route.side}) {whose}: {route.why}")
 
 
 @control_app.command()
@@ -177,24 +174,34 @@ def beat(
     data: Data = DEFAULT_DATA,
 ) -> None:
     """Say that a person, or what watches for them, is there: silence is a kill where it is set."""
-    folder = find_folder(data, run, account)
+    folders = find_folders(data, run, account)
     while True:
-        try:
-            folder.beat(name, _now_ns())
-        except OSError as error:
-            msg = f"the heartbeat cannot be written to {folder.path}: {error.strerror}"
-            raise BadUse(msg) from error
+        for folder in folders:
+            try:
+                folder.beat(name, _now_ns())
+            except OSError as error:
+                msg = f"the heartbeat cannot be written to {folder.path}: {error.strerror}"
+                raise BadUse(msg) from error
         if every_s is None:
             return
         time.sleep(every_s)
 
 
-def _line(data: Path, run: str, account: str) -> ControlLine:
-    return ControlLine(find_folder(data, run, account), _now_ns, PATIENCE_S)
+def _lines(data: Path, run: str, account: str) -> list[ControlLine]:
+    return [ControlLine(one, _now_ns, PATIENCE_S) for one in find_folders(data, run, account)]
+
+
+def _one(lines: list[ControlLine]) -> list[ControlLine]:
+    """Refuse to raise several accounts at once: who does so has looked at one."""
+    if len(lines) > 1:
+        names = ", ".join(line.account for line in lines)
+        msg = f"name the account that may trade again with --account: {names}"
+        raise BadUse(msg)
+    return lines
 
 
 def _ask(
-    line: ControlLine,
+    lines: list[ControlLine],
     kind: ControlKind,
     to: TradingState,
     by: str,
@@ -202,18 +209,50 @@ def _ask(
     reason: str,
     strategy: str,
 ) -> None:
-    answer = line.ask(kind, to, by=by, reason=reason, strategy=strategy, role=role)
-    what = f"{kind} to {to} of {strategy or 'all orders'}, by {by}"
+    answers = ControlLines(lines).ask_all(
+        kind, to, by=by, reason=reason, strategy=strategy, role=role
+    )
+    codes = []
+    for line, answer in answers:
+        whose = f" in {line.account}" if len(lines) > 1 else ""
+        what = f"{kind} to {to} of {strategy or 'all orders'}{whose}, by {by}"
+        codes.append(_tell(line, answer, what, kind, strategy))
+    if any(codes):
+        raise typer.Exit(max(codes))
+
+
+def _tell(
+    line: ControlLine, answer: Answer | None, what: str, kind: ControlKind, strategy: str
+) -> int:
+    """Say what became of a request; return the exit code for it."""
     if answer is None:
         _say(f"{what}: {UNANSWERED}")
-        raise typer.Exit(_UNANSWERED)
+        return _UNANSWERED
     if answer.outcome == "refused":
         _say(f"aifx: refused: {answer.words}", error=True)
-        raise typer.Exit(_REFUSED)
+        return _REFUSED
     done = "the door is shut, the journal follows" if answer.outcome == "acted" else "in force"
     if kind is ControlKind.RELEASE and line.is_killed(strategy):
         done = "noted; the kill stands until another person in another role releases it too"
     _say(f"{what}: {done}" + (f"; {answer.words}" if answer.words else ""))
+    return 0
+
+
+def _show(found: dict[str, Any]) -> None:
+    """Print the trading states of one account."""
+    if found["fault"]:
+        raise BadUse(found["fault"])
+    table = Table(title=f"Trading states of {found['account']}", title_justify="left")
+    for column in ("Scope", "State", "Since", "By", "Reason", "May end, says"):
+        table.add_column(column)
+    for scope in found["scopes"]:
+        state = "killed" if scope["killed"] else scope["state"]
+        cells = [scope["name"] or "all", state, scope["since"], scope["by"], scope["reason"]]
+        table.add_row(*map(Text, [*cells, ", ".join(scope["said"])]))
+    console = Console()
+    console.print(table)
+    for name in found["waiting"]:
+        console.print(f"waits for an answer: {name}", markup=False, highlight=False)
 
 
 def _now_ns() -> int:

@@ -10,15 +10,16 @@ from domain.errors import BadUse, Corrupt
 from sources.control_folder import CONTROL_FOLDER, ControlFolder
 
 
-def find_folder(data_dir: Path, run: str, account: str) -> ControlFolder:
-    """Return the control folder that a person means.
+def find_folders(data_dir: Path, run: str, account: str) -> list[ControlFolder]:
+    """Return the control folders that a person means.
 
     Parameters
     ----------
     run
         Name of a run; empty: the one that is going on.
     account
-        Id of an account at a broker, or the name of its folder; empty: that of the run.
+        Name of one account of that run; without a run also the id of any account at a broker, or
+        the name of its folder. Empty: all of the run.
 
     Raises
     ------
@@ -27,17 +28,62 @@ def find_folder(data_dir: Path, run: str, account: str) -> ControlFolder:
     Corrupt
         If the plan of the named run cannot be read.
     """
-    if account:
-        if run:
-            msg = "give --run or --account, not both"
-            raise BadUse(msg)
-        return _of_account(data_dir, account)
-    folders = {path.parent.name: path.parent for path in sorted(data_dir.glob("runs/*/plan.json"))}
+    folders = _runs(data_dir)
     if run:
         if run not in folders:
             msg = f"there is no run {run!r} in {data_dir}: {_listed(sorted(folders))}"
             raise BadUse(msg)
-        return folder_of_run(plans.read(folders[run]))
+        return _named(folders_of_run(plans.read(folders[run])), account)
+    running = _going_on(folders)
+    if account:
+        return _of_name(data_dir, running, account)
+    if len(running) != 1:
+        names = [plan.run for plan in running]
+        why = f"name one with --run: {_listed(names)}" if names else "no run is going on"
+        msg = f"{why}; --run NAME also takes a stopped one ({_listed(sorted(folders))})"
+        raise BadUse(msg)
+    return folders_of_run(running[0])
+
+
+def run_dir_of(data_dir: Path, run: str) -> Path | None:
+    """Return the folder of a run, by default of the one that is going on; None if none is."""
+    folders = _runs(data_dir)
+    running = [Path(plan.run_dir) for plan in _going_on(folders)]
+    return folders.get(run) if run else running[0] if len(running) == 1 else None
+
+
+def folders_of_run(plan: Plan) -> list[ControlFolder]:
+    """Return the control folder of each account of a run; at a broker it outlives its runs."""
+    # It loads the account's rules, which a command line's help does not wait for.
+    from dataflows.account_config import account_of
+
+    found = []
+    for settings in settings_of(plan.settings).accounts:
+        account = account_of(settings)
+        folder = _accounts(Path(plan.data_dir)) / _folder_name(settings, account)
+        if settings.broker.kind == "paper":
+            # As `dataflows.paper_account.paper_folder` has it.
+            folder = Path(plan.run_dir)
+            folder = _accounts(folder) / account if settings.broker.suffix else folder
+        found.append(ControlFolder(folder / CONTROL_FOLDER, account))
+    return found
+
+
+def _named(folders: list[ControlFolder], account: str) -> list[ControlFolder]:
+    """Return those of an account of a run; all, if none is named."""
+    found = [one for one in folders if account in ("", one.account)]
+    if not found:
+        known = _listed([one.account for one in folders])
+        msg = f"the run has no account {account!r}: {known}"
+        raise BadUse(msg)
+    return found
+
+
+def _runs(data_dir: Path) -> dict[str, Path]:
+    return {path.parent.name: path.parent for path in sorted(data_dir.glob("runs/*/plan.json"))}
+
+
+def _going_on(folders: dict[str, Path]) -> list[Plan]:
     running = []
     for folder in folders.values():
         # The plan of an older version: its run is over, and must not be in the way of a kill.
@@ -45,25 +91,17 @@ def find_folder(data_dir: Path, run: str, account: str) -> ControlFolder:
             plan = plans.read(folder)
             if plan.state == "running":
                 running.append(plan)
-    if len(running) != 1:
-        names = [plan.run for plan in running]
-        why = f"name one with --run: {_listed(names)}" if names else "no run is going on"
-        msg = f"{why}; --run NAME also takes a stopped one ({_listed(sorted(folders))})"
-        raise BadUse(msg)
-    return folder_of_run(running[0])
+    return running
 
 
-def folder_of_run(plan: Plan) -> ControlFolder:
-    """Return the control folder of a run; that of an account at a broker outlives its runs."""
-    # It loads the account's rules, which a command line's help does not wait for.
-    from dataflows.account_config import account_of
-
-    settings = settings_of(plan.settings)
-    account = account_of(settings)
-    if settings.broker.kind == "paper":
-        return ControlFolder(Path(plan.run_dir) / CONTROL_FOLDER, account)
-    folder = _accounts(Path(plan.data_dir)) / _folder_name(settings, account)
-    return ControlFolder(folder / CONTROL_FOLDER, account)
+def _of_name(data_dir: Path, running: list[Plan], account: str) -> list[ControlFolder]:
+    """Return the folder of an account of a run that goes on, or of any at a broker."""
+    found: list[ControlFolder] = []
+    for plan in running:
+        # Settings that cannot be read must not be in the way of a kill either.
+        with suppress(BadUse):
+            found += [one for one in folders_of_run(plan) if one.account == account]
+    return found if len(found) == 1 else [_of_account(data_dir, account)]
 
 
 def _of_account(data_dir: Path, name: str) -> ControlFolder:

@@ -14,7 +14,7 @@ from config.plan import Plan
 from config.settings import Settings, settings_of
 from dataflows.account_config import account_of
 from dataflows.live_account import account_folder
-from dataflows.paper_account import LEDGER_FILE
+from dataflows.paper_account import LEDGER_FILE, paper_folder
 from domain.errors import BadUse
 from domain.fx_calendar import roll_ns
 from domain.instruments import INSTRUMENTS
@@ -147,13 +147,45 @@ def _market(source: Source) -> Iterator[Market]:
         yield Market(quotes_of, lambda day: last_balance(client, run, account, roll_ns(day)))
 
 
-def of_run(plan: Plan, data: Path) -> Source:
-    """Return where the statements of a run's account come from."""
-    settings = settings_of(plan.settings)
+def of_run(plan: Plan, data: Path, wanted: str = "") -> Source:
+    """Return where the statements of a run's account come from.
+
+    Parameters
+    ----------
+    wanted
+        Name of the account; empty asks for the only one.
+
+    Raises
+    ------
+    BadUse
+        If the run has none of that name, or several to choose from.
+    """
+    settings = account_named(settings_of(plan.settings), wanted)
     paper = settings.broker.kind == "paper"
-    folder = Path(plan.run_dir) if paper else account_folder(Path(plan.data_dir), settings)
+    folder = (
+        paper_folder(Path(plan.run_dir), settings)
+        if paper
+        else account_folder(Path(plan.data_dir), settings)
+    )
     dsn = settings.execution.ledger_dsn.get_secret_value() or f"sqlite:///{folder / LEDGER_FILE}"
     return Source(dsn, account_of(settings), settings, plan.run, data)
+
+
+def account_named(settings: Settings, wanted: str) -> Settings:
+    """Return the settings of one account of a run; empty asks for the only one.
+
+    Raises
+    ------
+    BadUse
+        If there is none of that name, or several to choose from.
+    """
+    each = settings.accounts
+    found = [one for one in each if wanted in ("", one.account)]
+    if len(found) == 1:
+        return found[0]
+    known = ", ".join(one.account for one in each)
+    msg = f"name one account of the run with --account: {known}"
+    raise BadUse(msg)
 
 
 def account_in(dsn: str, wanted: str) -> str:

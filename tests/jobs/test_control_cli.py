@@ -18,7 +18,7 @@ from dataflows.live_account import account_folder
 from domain.control import ControlKind, TradingState
 from jobs import cli, control_cli
 from jobs.control import ControlLine
-from jobs.control_folders import find_folder, folder_of_run
+from jobs.control_folders import find_folders, folders_of_run
 from sources.control_folder import CONTROL_FOLDER, ControlFolder
 from tests.brokers.floor import ACCOUNT, START_NS, Engine, Floor, plan_of
 from trading.risk.control import Controls, ScopeState
@@ -214,7 +214,7 @@ def test_which_run_is_meant_is_never_guessed(run: Run, tmp_path: Path) -> None:
     plan(tmp_path, "r2")
     refused(run("kill"), "name one with --run: r1, r2")
     refused(run("kill", "--run", "r3"), "there is no run 'r3'", "old, r1, r2")
-    refused(run("kill", "--run", "r1", "--account", "a"), "not both")
+    refused(run("kill", "--run", "r1", "--account", "a"), "the run has no account 'a'")
     refused(run("kill", "--account", "a"), "there is no account 'a'", "there is none")
     refused(run("kill", "--account", "../runs/r1"), "there is no account")
     assert not list(tmp_path.glob("**/kill*"))
@@ -243,7 +243,7 @@ def test_a_run_at_a_broker_is_controlled_through_its_account(tmp_path: Path) -> 
     going_on = msgspec.structs.replace(
         plan_of(tmp_path / "runs" / "r1"), settings=without_secrets(settings)
     )
-    folder = folder_of_run(going_on)
+    (folder,) = folders_of_run(going_on)
     assert folder.path == account_folder(tmp_path, settings) / CONTROL_FOLDER
     assert folder.account == "001-1"
 
@@ -313,7 +313,8 @@ def test_words_of_people_are_shown_as_they_are(run: Run, tmp_path: Path) -> None
 def test_the_page_reads_what_the_command_line_reads(tmp_path: Path) -> None:
     """States by journal, with kills that wait for it laid over; plain values, fit for JSON."""
     folder = ControlFolder(plan(tmp_path, "r1") / "control", ACCOUNT)
-    line = ControlLine(find_folder(tmp_path, "", ""), lambda: START_NS, patience_s=0.0)
+    (found_folder,) = find_folders(tmp_path, "", "")
+    line = ControlLine(found_folder, lambda: START_NS, patience_s=0.0)
     whole: dict[str, Any] = {
         "name": "",
         "state": "active",
