@@ -33,6 +33,7 @@ from config.trading_settings import (
     FurtherBrokerSettings,
     PaperSettings,
     RiskSettings,
+    check_together,
 )
 from domain.bars import DEFAULT_TIMEFRAMES, order_of
 from domain.deployments import Slot
@@ -272,15 +273,8 @@ class Settings(BaseSettings):
         return bool(self.brokers or self.broker.symbols)
 
     def _of_one(self, broker: FurtherBrokerSettings) -> "Settings":
-        execution = self.execution.model_copy(
-            update={
-                "account_currency": broker.account_currency or self.execution.account_currency,
-                "start_balance": broker.start_balance or self.execution.start_balance,
-            }
-        )
-        return self.model_copy(
-            update={"broker": broker, "execution": execution, "paper": broker.paper, "brokers": {}}
-        )
+        own = {"execution": broker.execution_of(self.execution), "paper": broker.paper}
+        return self.model_copy(update={"broker": broker, "brokers": {}, **own})
 
     @field_validator("brokers")
     @classmethod
@@ -291,14 +285,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _accounts_fit_together(self) -> "Settings":
-        names = [self.account, *(broker.account_id for broker in self.brokers.values())]
-        if len(set(names)) != len(names):
-            msg = f"the accounts of a run need names of their own, not {', '.join(names)}"
-            raise ValueError(msg)
-        papers = {broker.kind == "paper" for broker in (self.broker, *self.brokers.values())}
-        if len(papers) > 1:
-            msg = "accounts on paper and at brokers cannot share a run: they live on other clocks"
-            raise ValueError(msg)
+        check_together([(one.account, one.broker) for one in self.accounts])
         return self
 
     @classmethod

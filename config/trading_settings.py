@@ -1,5 +1,6 @@
 """Settings of the account: how it trades, within which limits, and at which broker."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
@@ -188,9 +189,35 @@ class FurtherBrokerSettings(BrokerSettings):
         """What the names of the account's steps end with."""
         return f"_{self.name}"
 
+    def execution_of(self, first: ExecutionSettings) -> ExecutionSettings:
+        """Return how this account trades: as the first one, on its own money."""
+        return first.model_copy(
+            update={
+                "account_currency": self.account_currency or first.account_currency,
+                "start_balance": self.start_balance or first.start_balance,
+            }
+        )
+
     @model_validator(mode="after")
     def _is_named(self) -> "FurtherBrokerSettings":
         if not self.account_id:
             msg = "account_id must name the account: each account of a run has a name of its own"
             raise ValueError(msg)
         return self
+
+
+def check_together(accounts: Sequence[tuple[str, BrokerSettings]]) -> None:
+    """Refuse accounts, each with its name, that cannot share a run.
+
+    Raises
+    ------
+    ValueError
+        If two have one name, or some are on paper and others at brokers.
+    """
+    names = [name for name, _ in accounts]
+    if len(set(names)) != len(names):
+        msg = f"the accounts of a run need names of their own, not {', '.join(names)}"
+        raise ValueError(msg)
+    if len({broker.kind == "paper" for _, broker in accounts}) > 1:
+        msg = "accounts on paper and at brokers cannot share a run: they live on other clocks"
+        raise ValueError(msg)
