@@ -7,6 +7,7 @@ one takes over.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 
@@ -24,6 +25,9 @@ from operators.keyed import keyed
 from operators.quality import Measured
 from operators.route import RouteStep
 from trading.engine import ExecutionLogic
+from trading.journal.entries import Draft, EntryKind
+from trading.journal.errors import KeyReused
+from trading.journal.journal import Journal
 from trading.routing.assignment import Assignment, OrderRule, Route
 from trading.routing.candidates import Candidate
 from trading.routing.costs import CostTable
@@ -65,7 +69,11 @@ def route(
     rule = OrderRule(execution.time_in_force, bounded=execution.max_slippage_pips > 0)
     assignment = Assignment(field, costs, rule)
 
+    journals = {one.name: one.account.journal for one in accounts.each}
+
     def tell(chosen: Route) -> None:
+        if chosen.account:
+            _journal(journals[chosen.account], chosen)
         whose = f"go to {chosen.account}" if chosen.account else "open nothing"
         say(f"signals of {chosen.symbol} ({chosen.side}) {whose}: {chosen.why}")
         if run_dir is not None:
@@ -206,6 +214,16 @@ def read_routes(run_dir: Path) -> list[Route]:
     except (OSError, msgspec.MsgspecError) as error:
         msg = f"{path} cannot be read: {error}"
         raise Corrupt(msg) from error
+
+
+def _journal(journal: Journal, chosen: Route) -> None:
+    """Write down why an account gets signals: on disk no later than its first order for one."""
+    name = f"route/{chosen.signal_id}"
+    at_ns = chosen.ts_event_ns
+    draft = Draft(EntryKind.ROUTE, name, at_ns, at_ns, msgspec.json.encode(chosen))
+    # Heard again after a crash, at other costs: the words before the order stand.
+    with suppress(KeyReused):
+        journal.append(draft)
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import bytewax.operators as op
+import msgspec
 import pytest
 from bytewax.operators import KeyedStream
 from msgspec.structs import replace
@@ -39,6 +40,7 @@ from tests.operators.decision_steps import CONFIG
 from tests.trading.routing.qualities import fill
 from tests.trading.tape import streams
 from trading.desk.ports import Out
+from trading.journal.entries import EntryKind
 from trading.routing.assignment import Assignment, OrderRule, Route
 from trading.routing.costs import CostTable
 from trading.routing.learning import learn
@@ -319,6 +321,10 @@ def play(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
                 context, accounts, CONFIG, takers, batch_rows, (), table, said.append
             )
             engine.run(flow, 60_000, None)
+            for one in accounts.each:
+                routes = [e for e in one.account.journal.read() if e.kind == EntryKind.ROUTE]
+                pairs = [msgspec.json.decode(e.payload, type=Route).symbol for e in routes]
+                assert pairs == [PAIR if one.name == "paper-1" else "USDJPY"]
         finally:
             accounts.close()
         return streams(records), said, len({one.account for one in measured})

@@ -28,7 +28,8 @@ class EntryKind(StrEnum):
     ORDER_EVENT (one ``domain.order_events.OrderEvent``), CONTROL (a change of trading state, by
     whom and why), CHARGE (financing, commission, dividend, transfer), LEASE (who became or ceased
     to be the writer), RECONCILE (what a comparison with the broker found), STATEMENT (a day's
-    closing figures), PUBLISHED (how far the records have been handed on).
+    closing figures), PUBLISHED (how far the records have been handed on), ROUTE (why signals
+    of a pair come to this account, of several).
     """
 
     ORDER_EVENT = "order_event"
@@ -38,6 +39,7 @@ class EntryKind(StrEnum):
     RECONCILE = "reconcile"
     STATEMENT = "statement"
     PUBLISHED = "published"
+    ROUTE = "route"
 
 
 class Draft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
