@@ -28,7 +28,7 @@ from operators.keyed import keyed
 from operators.quality import Measured
 from sinks.collect import CollectSink
 from sources.feed_source import PART, FeedSource, FeedSourceConfig
-from trading.routing.costs import CostTable
+from trading.routing.learning import AccountCosts
 
 X = TypeVar("X")
 
@@ -55,7 +55,7 @@ def build_backtest(
     takers: Takers,
     batch_rows: int = BATCH_ROWS,
     switches: tuple[ModelSwitch, ...] = (),
-    costs: CostTable | None = None,
+    costs: AccountCosts | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Dataflow:
     """Wire feed, quality, decisions and execution into one flow.
@@ -83,7 +83,7 @@ def build_backtest(
     signals = op.map("signals", decided, lambda item: _event(Heard(item[1].signals, 0)))
     events = op.merge("account_events", quotes, signals)
     if context.settings.is_routed:
-        events = route(context, events, accounts, costs or CostTable(), say, None)
+        events = route(context, events, accounts, costs or AccountCosts(), say, None)
     acts = act_all(context, events, accounts, quality=takers.measured is not None)
     _take("judged", judged, takers.judged)
     _take("closed", closed, takers.closed)

@@ -30,8 +30,7 @@ from trading.journal.errors import KeyReused
 from trading.journal.journal import Journal
 from trading.routing.assignment import Assignment, OrderRule, Route
 from trading.routing.candidates import Candidate
-from trading.routing.costs import CostTable
-from trading.routing.learning import learn, place_of
+from trading.routing.learning import AccountCosts, place_of
 from trading.venues import VenueInstrument
 
 ROUTE_STEP = "route"
@@ -48,7 +47,7 @@ def route(
     context: Context,
     events: Stream[Event],
     accounts: Accounts,
-    costs: CostTable,
+    costs: AccountCosts,
     say: Callable[[str], None],
     run_dir: Path | None,
 ) -> Stream[Event]:
@@ -154,7 +153,7 @@ class BrokerField:
         return [(one, logic) for one, logic in found if logic is not None]
 
 
-def learning(accounts: Accounts, costs: CostTable) -> Callable[[Measured], Measured]:
+def learning(accounts: Accounts, costs: AccountCosts) -> Callable[[Measured], Measured]:
     """Return what teaches the costs from each measurement that passes.
 
     On paper nothing is learned while a run goes on: measurements come when they come, and routes
@@ -164,13 +163,13 @@ def learning(accounts: Accounts, costs: CostTable) -> Callable[[Measured], Measu
 
     def take(measured: Measured) -> Measured:
         if not is_paper:
-            learn(costs, measured.records)
+            costs.learn(measured.records)
         return measured
 
     return take
 
 
-def read_costs(run_dir: Path) -> CostTable:
+def read_costs(run_dir: Path) -> AccountCosts:
     """Return the costs that a run began with.
 
     Raises
@@ -180,7 +179,7 @@ def read_costs(run_dir: Path) -> CostTable:
     """
     path = run_dir / COSTS_FILE
     try:
-        return CostTable.load(msgspec.json.decode(path.read_bytes(), type=dict))
+        return AccountCosts.load(msgspec.json.decode(path.read_bytes(), type=dict))
     except (OSError, msgspec.MsgspecError) as error:
         msg = (
             f"{path} cannot be read ({error}): the routes of this run follow from it; pass --fresh"
@@ -188,7 +187,7 @@ def read_costs(run_dir: Path) -> CostTable:
         raise Corrupt(msg) from error
 
 
-def write_costs(run_dir: Path, costs: CostTable) -> None:
+def write_costs(run_dir: Path, costs: AccountCosts) -> None:
     """Keep what a run begins with."""
     _write(run_dir / COSTS_FILE, msgspec.json.encode(costs.dump()))
 

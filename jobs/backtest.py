@@ -19,7 +19,7 @@ from jobs.report import Report
 from operators import engine
 from operators.meter import Meter
 from sources.quiesce import Quiesce
-from trading.routing.costs import CostTable
+from trading.routing.learning import AccountCosts
 
 _EPOCH_MS = 60_000
 """A backtest keeps no state between runs: snapshots would only cost."""
@@ -34,7 +34,7 @@ def backtest(
     batch_rows: int = BATCH_ROWS,
     inspect: Callable[[Collected], None] = lambda _: None,
     switches: tuple[ModelSwitch, ...] = (),
-    costs: CostTable | None = None,
+    costs: AccountCosts | None = None,
 ) -> Report:
     """Play a feed through the fused graph and report on it.
 

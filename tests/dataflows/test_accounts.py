@@ -42,20 +42,19 @@ from tests.trading.tape import streams
 from trading.desk.ports import Out
 from trading.journal.entries import EntryKind
 from trading.routing.assignment import Assignment, OrderRule, Route
-from trading.routing.costs import CostTable
-from trading.routing.learning import learn
+from trading.routing.learning import AccountCosts
 
 T0 = parse_ns(START)
 PAIR = "EURUSD"
 TWO: dict[str, Any] = {"brokers": {"second": {"account_id": "paper-2"}}}
 
 
-def costs(**pips: float) -> CostTable:
+def costs(**pips: float) -> AccountCosts:
     """Return what accounts on paper have cost, by name with an underscore for the dash."""
-    table = CostTable()
+    table = AccountCosts()
     for name, value in pips.items():
         account = name.replace("_", "-")
-        learn(table, [fill(value, venue="paper", account=account, symbol=s) for s in SYMBOLS] * 50)
+        table.learn([fill(value, venue="paper", account=account, symbol=s) for s in SYMBOLS] * 50)
     return table
 
 
@@ -86,7 +85,7 @@ class Desk:
     """The steps of a run's accounts, given events by hand."""
 
     accounts: Accounts
-    table: CostTable = field(default_factory=CostTable)
+    table: AccountCosts = field(default_factory=AccountCosts)
     state: Mapping[str, Any] = field(default_factory=dict)
     told: list[Route] = field(default_factory=list)
 
@@ -193,11 +192,11 @@ def test_the_cheaper_account_opens_and_every_holder_leaves(two: Accounts) -> Non
 def test_one_that_holds_against_a_signal_of_another_closes(tmp_path: Path) -> None:
     """Costs differ by session: bought in London's morning, sold by the other in its overlap."""
     accounts = opened(settings_of(TWO), tmp_path)
-    table = CostTable()
+    table = AccountCosts()
     for account, london, overlap in (("paper-1", 0.1, 2.0), ("paper-2", 2.0, 0.1)):
         for session, pips in (("london", london), ("overlap", overlap)):
             more = {"venue": "paper", "account": account, "session": session}
-            learn(table, [fill(pips, **more)] * 100)
+            table.learn([fill(pips, **more)] * 100)
     desk = Desk(accounts, table)
     assert minute_of(desk, 1, "buy") == {"paper-1": [BUY], "paper-2": []}
     later = 7 * 60
@@ -302,7 +301,7 @@ def play(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     monkeypatch.setattr(fused, "decide", decide_by_the_clock)
 
     def run(
-        settings: Settings, batch_rows: int, table: CostTable
+        settings: Settings, batch_rows: int, table: AccountCosts
     ) -> tuple[dict[str, list[Any]], list[str], int]:
         records: list[Out] = []
         measured: list[Measured] = []
@@ -335,7 +334,7 @@ def play(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
 def test_a_run_of_two_accounts_is_the_same_in_batches_of_any_size(play: Any) -> None:
     """Pairs go where they are cheaper, and together they trade what one account would."""
     table = costs(paper_1=0.5, paper_2=0.5)
-    learn(table, [fill(0.1, venue="paper", account="paper-2", symbol="USDJPY")] * 100)
+    table.learn([fill(0.1, venue="paper", account="paper-2", symbol="USDJPY")] * 100)
     settings = settings_of(TWO)
     whole, said, measured = play(settings, 20_000, table)
     cut = play(settings, 50, table)

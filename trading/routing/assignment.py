@@ -17,7 +17,7 @@ from domain.instruments import instrument
 from domain.orders import OrderSide, OrderTerms, TimeInForce
 from domain.predictions import Signal
 from trading.routing.candidates import Candidate, Objection, Wanted
-from trading.routing.costs import CostTable
+from trading.routing.learning import AccountCosts
 from trading.routing.router import Judged, route
 from trading.tca.config import TcaConfig
 
@@ -92,12 +92,12 @@ class Assignment:
     field
         The accounts.
     costs
-        What they have cost, as `trading.routing.learning.learned` has it.
+        What they have cost.
     rule
         Of the orders.
     """
 
-    def __init__(self, field: Field, costs: CostTable, rule: OrderRule) -> None:
+    def __init__(self, field: Field, costs: AccountCosts, rule: OrderRule) -> None:
         self._field = field
         self._costs = costs
         self._rule = rule
@@ -162,7 +162,7 @@ class Assignment:
 
     def _judged(self, signal: Signal, side: OrderSide) -> tuple[Judged, ...]:
         """Return how each account fares: those that can take an order by cost, then the others."""
-        candidates = self._field.candidates(signal.symbol)
+        candidates = [self._priced(one, signal) for one in self._field.candidates(signal.symbol)]
         pair = instrument(signal.symbol)
         traded = [c.instruments[pair.symbol] for c in candidates if pair.symbol in c.instruments]
         terms = OrderTerms(
@@ -172,7 +172,16 @@ class Assignment:
             price_bound=pair.tick_size if self._rule.bounded else None,
         )
         wanted = Wanted(pair.symbol, side, terms)
-        return route(wanted, candidates, self._costs, signal.ts_event_ns, self._config).judged
+        table = self._costs.table
+        return route(wanted, candidates, table, signal.ts_event_ns, self._config).judged
+
+    def _priced(self, candidate: Candidate, signal: Signal) -> Candidate:
+        """Return an account with its commission; without a quote it is left out for all alike."""
+        if signal.bid is None or signal.ask is None:
+            return candidate
+        mid = (signal.bid + signal.ask) / 2
+        pips = self._costs.commission_pips(candidate.venue, signal.symbol, mid)
+        return replace(candidate, commission_pips=pips)
 
 
 def _chosen(judged: tuple[Judged, ...]) -> str:

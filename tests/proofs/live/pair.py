@@ -40,7 +40,7 @@ from trading.desk.ports import Out
 from trading.engine import ExecutionLogic
 from trading.journal.journal import Journal
 from trading.routing.assignment import Assignment, OrderRule, Route
-from trading.routing.costs import CostTable
+from trading.routing.learning import AccountCosts
 from trading.venues import Venue
 
 SECOND = "101-004-1000001-002"
@@ -129,7 +129,9 @@ class Pair:
             Opened(where.settings, life.account)
             for where, life in zip(wheres, self.lives, strict=True)
         ]
-        assignment = Assignment(BrokerField(opened), CostTable(), OrderRule("FOK", bounded=False))
+        assignment = Assignment(
+            BrokerField(opened), AccountCosts(), OrderRule("FOK", bounded=False)
+        )
         self._route = RouteStep(assignment, None, self.told.append)
         self._steps = [
             ExecuteStep(one.name, _Attended(life), None, lambda: NOW_NS, lambda *_: None)

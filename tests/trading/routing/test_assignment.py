@@ -21,8 +21,7 @@ from tests.trading.routing.qualities import fill, order
 from tests.trading.tape import signal
 from trading.routing.assignment import Assignment, OrderRule, Route
 from trading.routing.candidates import Candidate
-from trading.routing.costs import CostTable
-from trading.routing.learning import ALL_SIZES, learn, place_of
+from trading.routing.learning import ALL_SIZES, AccountCosts, place_of
 
 PAIR = "EURUSD"
 NOON_NS = parse_ns("2024-03-05T11:00")
@@ -54,11 +53,11 @@ def account(name: str, **more: Any) -> Candidate:
     return Candidate(account=name, venue=place_of("oanda", name), **fields)
 
 
-def costs(**pips: float) -> CostTable:
+def costs(**pips: float) -> AccountCosts:
     """Return costs by account."""
-    table = CostTable()
+    table = AccountCosts()
     for name, value in pips.items():
-        learn(table, [fill(value, account=name)] * 200)
+        table.learn([fill(value, account=name)] * 200)
     return table
 
 
@@ -79,7 +78,7 @@ def test_a_side_stays_and_the_next_one_is_chosen_anew() -> None:
     table = costs(a=0.1, b=0.5)
     assignment = Assignment(Accounts(account("a"), account("b")), table, RULE)
     assert went(assignment, "buy") == ["a"]
-    learn(table, [fill(9.0, account="a")] * 200)
+    table.learn([fill(9.0, account="a")] * 200)
     assert went(assignment, "buy", None, "buy") == ["a", None, "a"]
     assert went(assignment, "sell", "sell", "flat", "sell") == ["b", "b", None, "b"]
 
@@ -89,7 +88,7 @@ def test_a_signal_to_be_flat_ends_a_route() -> None:
     table = costs(a=0.1, b=0.5)
     assignment = Assignment(Accounts(account("a"), account("b")), table, RULE)
     assert went(assignment, "flat", "buy", "flat") == [None, "a", None]
-    learn(table, [fill(9.0, account="a")] * 200)
+    table.learn([fill(9.0, account="a")] * 200)
     assert went(assignment, "buy") == ["b"]
 
 
@@ -133,9 +132,9 @@ def test_one_that_cannot_is_passed_over_however_cheap(
 def test_where_none_can_one_is_named_whose_gate_says_so() -> None:
     """Not one that may never trade the pair: then nobody is."""
     down, foreign = account("b", link_up=False), account("a", instruments={})
-    assert went(Assignment(Accounts(foreign, down), CostTable(), RULE), "buy") == ["b"]
-    assert went(Assignment(Accounts(foreign), CostTable(), RULE), "buy") == [""]
-    assert went(Assignment(Accounts(), CostTable(), RULE), "buy") == [""]
+    assert went(Assignment(Accounts(foreign, down), AccountCosts(), RULE), "buy") == ["b"]
+    assert went(Assignment(Accounts(foreign), AccountCosts(), RULE), "buy") == [""]
+    assert went(Assignment(Accounts(), AccountCosts(), RULE), "buy") == [""]
 
 
 def test_what_is_bound_wins_over_all_else() -> None:
@@ -179,7 +178,7 @@ def test_routes_follow_from_the_signals_alone(
 
 def test_a_snapshot_that_cannot_be_read_is_refused() -> None:
     """Of another version, or not whole."""
-    assignment = Assignment(Accounts(), CostTable(), RULE)
+    assignment = Assignment(Accounts(), AccountCosts(), RULE)
     with pytest.raises(Corrupt, match="version 9"):
         assignment.restore({"v": 9})
     with pytest.raises(Corrupt, match="cannot be read"):
@@ -201,7 +200,7 @@ def test_the_step_names_each_signal_and_tells_of_changes_alone() -> None:
     assert heard.signals == wishes
     assert heard.wall_ns == 7
     assert heard.routes == {wishes[0].signal_id: "a", wishes[2].signal_id: "a"}
-    learn(table, [fill(9.0, account="a")] * 200)
+    table.learn([fill(9.0, account="a")] * 200)
     then = step(first.snapshot())
     (heard,) = then.on_batch([Heard([wish(4, "sell"), wish(5, "buy")], 0)])
     assert list(heard.routes.values()) == ["a", "b"]
@@ -210,16 +209,55 @@ def test_the_step_names_each_signal_and_tells_of_changes_alone() -> None:
 
 def test_costs_are_learned_by_account_and_without_what_was_taken_back() -> None:
     """Two accounts at one broker are two; sizes count together; a refused order costs its miss."""
-    table = CostTable()
+    table = AccountCosts()
     busted = QualityEvent(
         QualityCode.BUSTED, "gone", "o", "a", PAIR, "oanda", NOON_NS, "", 0.0, 0.0
     )
     records = [fill(n / 10, size_bucket=f"<={n}", account="a", execution_id=str(n)) for n in (1, 3)]
-    learn(table, [*records, fill(50.0, account="a", execution_id="gone"), busted])
-    learn(table, [fill(5.0, account="b", execution_id="gone"), order(0.0, account="b")])
+    table.learn([*records, fill(50.0, account="a", execution_id="gone"), busted])
+    table.learn([fill(5.0, account="b", execution_id="gone"), order(0.0, account="b")])
     one, other = (
-        table.expected(place_of("oanda", name), PAIR, "london", ALL_SIZES) for name in ("a", "b")
+        table.table.expected(place_of("oanda", name), PAIR, "london", ALL_SIZES)
+        for name in ("a", "b")
     )
     assert (one.fills, other.fills) == (2, 1)
     assert one.pips < other.pips
     assert other.fill_ratio == pytest.approx(20 / 21)
+
+
+def charged(account: str, fees: float | None, **more: Any) -> Any:
+    """Return a filled order of 100,000 EUR at 1.1, half a pip dear, of which this was charged."""
+    fields: dict[str, Any] = {"filled_units": Decimal(100_000), "quantity_units": Decimal(100_000)}
+    shortfall = 5.0 + (fees or 0.0)
+    money = {"fees_account": fees, "shortfall_account": shortfall}
+    bps = {"shortfall_bps": shortfall / 110_000.0 * 10_000.0}
+    return order(1.0, account=account, **fields | money | bps | more)
+
+
+def test_commission_counts_at_the_price_of_the_day() -> None:
+    """By hand: 5.5 USD of 110,000 USD are half a pip at 1.1 and at 2.2 a whole one."""
+    table = costs(a=0.2, b=0.4)
+    assert went(Assignment(Accounts(account("a"), account("b")), table, RULE), "buy") == ["a"]
+    half_filled = {"filled_units": Decimal(50_000)}
+    table.learn([charged("a", 5.5), charged("a", 2.75, **half_filled), charged("b", 0.0)])
+    table.learn([charged("a", None), charged("a", 9.0, filled_units=Decimal(0))])
+    place = place_of("oanda", "a")
+    assert table.commission_pips(place, PAIR, 1.1) == pytest.approx(0.55)
+    assert table.commission_pips(place, PAIR, 2.2) == pytest.approx(1.1)
+    # Of a pair that it has never charged for, what it charges for others.
+    assert table.commission_pips(place, "USDJPY", 150.0) == pytest.approx(0.75)
+    assert table.commission_pips(place_of("oanda", "b"), PAIR, 1.1) == 0.0
+    assert table.commission_pips(place_of("oanda", "c"), PAIR, 1.1) == 0.0
+    quoted = replace(wish(1, "buy"), bid=1.1, ask=1.1001)
+    for known in (table, AccountCosts.load(table.dump())):
+        route = Assignment(Accounts(account("a"), account("b")), known, RULE).assign(quoted)
+        assert route is not None
+        assert route.account == "b"
+
+
+def test_costs_that_cannot_be_read_are_refused() -> None:
+    """Of another version, or not whole."""
+    with pytest.raises(Corrupt, match="version 9"):
+        AccountCosts.load({"v": 9})
+    with pytest.raises(Corrupt, match="cannot be read"):
+        AccountCosts.load({"v": 1, "costs": {}})
