@@ -138,6 +138,15 @@ class BrokerSettings(Section):
         return ""
 
     @property
+    def session(self) -> tuple[object, ...] | None:
+        """What tells its session from others at the same broker; None where accounts share one."""
+        if self.kind == "ib":
+            return self.kind, self.host, self.port, self.client_id
+        if self.kind == "fix":
+            return self.kind, self.host, self.port, self.sender, self.target
+        return None
+
+    @property
     def token_variable(self) -> str:
         """Name of the environment variable that holds the token where no file does."""
         return f"{ENV_PREFIX}{self.section.replace('.', '__')}__token".upper()
@@ -212,7 +221,7 @@ def check_together(accounts: Sequence[tuple[str, BrokerSettings]]) -> None:
     Raises
     ------
     ValueError
-        If two have one name, or some are on paper and others at brokers.
+        If two have one name or one session, or some are on paper and others at brokers.
     """
     names = [name for name, _ in accounts]
     if len(set(names)) != len(names):
@@ -220,4 +229,8 @@ def check_together(accounts: Sequence[tuple[str, BrokerSettings]]) -> None:
         raise ValueError(msg)
     if len({broker.kind == "paper" for _, broker in accounts}) > 1:
         msg = "accounts on paper and at brokers cannot share a run: they live on other clocks"
+        raise ValueError(msg)
+    sessions = [broker.session for _, broker in accounts if broker.session is not None]
+    if len(set(sessions)) != len(sessions):
+        msg = "two accounts have one session: give each a client_id, or a sender, of its own"
         raise ValueError(msg)

@@ -69,6 +69,20 @@ def test_each_account_has_a_tree_of_its_own() -> None:
             {"brokers": {"x": {"kind": "oanda", "account_id": "1"}}},
             "accounts on paper and at brokers cannot share a run",
         ),
+        (
+            {
+                "broker": {"kind": "ib", "account_id": "1"},
+                "brokers": {"x": {"kind": "ib", "account_id": "2"}},
+            },
+            "two accounts have one session",
+        ),
+        (
+            {
+                "broker": {"kind": "fix", "account_id": "1", "sender": "a"},
+                "brokers": {"x": {"kind": "fix", "account_id": "2", "sender": "a"}},
+            },
+            "two accounts have one session",
+        ),
         ({"brokers": {"X y": {"account_id": "1"}}}, "setting brokers"),
         ({"brokers": {"x": {"account_id": "1", "colour": "red"}}}, "brokers.x.colour: Extra"),
         (
@@ -81,6 +95,15 @@ def test_accounts_that_do_not_fit_together_are_refused(values: dict[str, Any], w
     """By the name of the section where one is to blame."""
     with pytest.raises(BadUse, match=words):
         settings_of(values)
+
+
+def test_accounts_with_sessions_of_their_own_share_a_run() -> None:
+    """By client id, by sender, or at OANDA as they are."""
+    ib = {"kind": "ib", "account_id": "1"}
+    settings_of({"broker": ib, "brokers": {"x": ib | {"account_id": "2", "client_id": 2}}})
+    fix = {"kind": "fix", "account_id": "1", "sender": "a"}
+    settings_of({"broker": fix, "brokers": {"x": fix | {"account_id": "2", "sender": "b"}}})
+    assert len(two().accounts) == 2
 
 
 def test_secrets_of_a_further_account_reach_the_worker_and_nothing_else(
