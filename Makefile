@@ -12,7 +12,7 @@ ARGS ?=
 BARS ?= $(wildcard $(or $(AIFX_DATA),../shared/data)/bars/*_H1_*.parquet)
 PYTEST_ARGS ?=
 
-.PHONY: help setup fix test-fix test-slow run test check format bench bench-peers evaluate lock clean
+.PHONY: help setup fix test-fix test-slow run test check format mutation bench bench-peers evaluate lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 14
@@ -63,6 +63,9 @@ check: $(READY) ## Lint, format, types, import contracts
 format: $(READY) ## Format and mend what can be mended
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+mutation: $(READY) ## Seed faults into the order state machine; fails where tests notice less than 90 %
+	@$(BIN)/python -m benchmarks.mutation
 
 bench: $(READY) ## Run the benchmarks; ID=<id> for one
 	@$(BIN)/python -m benchmarks $(ID)

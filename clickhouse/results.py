@@ -117,7 +117,7 @@ def bars_by_timeframe(client: Client, run: str, timeframes: Iterable[str]) -> di
 def orders_sent(client: Client, run: str) -> int:
     """Return how many orders went to the broker, however many events each of them had."""
     query = (
-        "SELECT uniqExact(client_order_id) FROM orders "
+        "SELECT uniqExact(account, client_order_id) FROM orders "
         "WHERE run = {run:String} AND status != 'denied'"
     )
     return int(rows(client, query, run=run)[0][0])
@@ -127,7 +127,7 @@ def orders_denied(client: Client, run: str) -> dict[str, int]:
     """Return how many orders our own checks refused, by reason."""
     found = rows(
         client,
-        "SELECT reason, uniqExact(client_order_id) FROM orders "
+        "SELECT reason, uniqExact(account, client_order_id) FROM orders "
         "WHERE run = {run:String} AND status = 'denied' GROUP BY reason ORDER BY reason",
         run=run,
     )

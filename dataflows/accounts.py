@@ -9,11 +9,11 @@ import bytewax.operators as op
 from bytewax.dataflow import Stream
 from bytewax.operators import KeyedStream
 
+from config.accounts import account_of, paper_folder
 from config.settings import Settings
-from dataflows.account_config import account_of
 from dataflows.context import Context
 from dataflows.live_account import LiveAccount, open_live_account
-from dataflows.paper_account import PaperAccount, paper_folder
+from dataflows.paper_account import PaperAccount
 from dataflows.quality import measure
 from domain.ticks import TickBatch
 from operators.execute import ExecuteStep, Happened, Heard, Nudge

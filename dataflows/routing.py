@@ -118,7 +118,7 @@ class BrokerField:
             _candidate(
                 one,
                 link_up=one.account.ready,
-                takes_orders=logic.takes_orders(),
+                takes_orders=logic.takes_orders() and one.account.opens,
                 room_units={} if (room := logic.room_units(symbol)) is None else {symbol: room},
             )
             for one, logic in self._begun()

@@ -43,7 +43,7 @@ class Collected:
         self.signals: list[Signal] = []
         self.model_events: list[ModelEvent] = []
         self.views: list[EnsembleView] = []
-        self.orders_sent: set[str] = set()
+        self.orders_sent: set[tuple[str, str]] = set()
         self.orders_denied: Counter[str] = Counter()
         self.order_events: list[Order] = []
         self.executions: list[Execution] = []
@@ -85,7 +85,7 @@ class Collected:
                 if record.status == "denied":
                     self.orders_denied[record.reason] += 1
                 else:
-                    self.orders_sent.add(record.client_order_id)
+                    self.orders_sent.add((record.account, record.client_order_id))
             elif isinstance(record, Execution):
                 self.executions.append(record)
             elif isinstance(record, Position) and record.symbol == ACCOUNT_TOTAL:

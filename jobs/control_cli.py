@@ -5,24 +5,37 @@ Exit code 0: it is in force; 1: refused; 2: bad use; 3: written, and not answere
 
 import getpass
 import time
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from domain.adjustments import position_adjustment
 from domain.control import ControlKind, TradingState
 from domain.errors import BadUse
+from domain.instruments import instrument
+from jobs.adjusting import ask_adjustment
 from jobs.control import PATIENCE_S, UNANSWERED, ControlLine
-from jobs.control_folders import find_folders, run_dir_of
 from jobs.control_lines import ControlLines
 from jobs.options import DEFAULT_DATA, Data
-from sources.control_folder import Answer
+from jobs.places import Place, find_places, run_dir_of
+
+A = TypeVar("A", ControlLine, Place)
 
 _REFUSED, _UNANSWERED = 1, 3
+_DONE = {
+    "acted": "the door is shut, the journal follows",
+    "in_force": "in force",
+    "noted": "noted; the kill stands until another person in another role releases it too",
+    "booked": "booked; trading goes on once book and venue agree and a person resumes it",
+}
+"""What is said of an outcome that is no refusal."""
 
 control_app = typer.Typer(
     help="Stop trading, and let it go on: by name and with a reason.", no_args_is_help=True
@@ -72,49 +85,38 @@ def kill(
     _ask(lines, ControlKind.KILL, TradingState.HALTED, who, role, reason, strategy)
 
 
-@control_app.command()
-def halt(
-    by: By,
-    reason: Reason,
-    strategy: Strategy = "",
-    role: Role = "",
-    run: Run = "",
-    account: Account = "",
-    data: Data = DEFAULT_DATA,
-) -> None:
-    """Let nothing but cancels leave; open orders stay, and one person may end it."""
-    lines = _lines(data, run, account)
-    _ask(lines, ControlKind.LOWER, TradingState.HALTED, by, role, reason, strategy)
+def _lowering(to: TradingState) -> Callable[..., None]:
+    """Return the command that lowers to a state."""
+
+    def lower(
+        by: By,
+        reason: Reason,
+        strategy: Strategy = "",
+        role: Role = "",
+        run: Run = "",
+        account: Account = "",
+        data: Data = DEFAULT_DATA,
+    ) -> None:
+        lines = _lines(data, run, account)
+        _ask(lines, ControlKind.LOWER, to, by, role, reason, strategy)
+
+    return lower
 
 
-@control_app.command("cancel-only")
-def cancel_only(
-    by: By,
-    reason: Reason,
-    strategy: Strategy = "",
-    role: Role = "",
-    run: Run = "",
-    account: Account = "",
-    data: Data = DEFAULT_DATA,
-) -> None:
-    """Let nothing but cancels leave."""
-    lines = _lines(data, run, account)
-    _ask(lines, ControlKind.LOWER, TradingState.CANCEL_ONLY, by, role, reason, strategy)
-
-
-@control_app.command()
-def reduce(
-    by: By,
-    reason: Reason,
-    strategy: Strategy = "",
-    role: Role = "",
-    run: Run = "",
-    account: Account = "",
-    data: Data = DEFAULT_DATA,
-) -> None:
-    """Let nothing leave that opens or enlarges a position."""
-    lines = _lines(data, run, account)
-    _ask(lines, ControlKind.LOWER, TradingState.REDUCING, by, role, reason, strategy)
+for _name, _to, _words in (
+    (
+        "halt",
+        TradingState.HALTED,
+        "Let nothing but cancels leave; open orders stay, and one person may end it.",
+    ),
+    ("cancel-only", TradingState.CANCEL_ONLY, "Let nothing but cancels leave."),
+    (
+        "reduce",
+        TradingState.REDUCING,
+        "Let nothing leave that opens or enlarges a position.",
+    ),
+):
+    control_app.command(_name, help=_words)(_lowering(_to))
 
 
 @control_app.command()
@@ -150,8 +152,37 @@ def release(
 
 
 @control_app.command()
+def adjust(
+    symbol: Annotated[str, typer.Option("--symbol", help="The pair, such as EURUSD.")],
+    units: Annotated[str, typer.Option("--units", help="Base units to add: -1000 for sold ones.")],
+    price: Annotated[str, typer.Option("--price", help="At which they were dealt.")],
+    by: By,
+    reason: Reason,
+    run: Run = "",
+    account: Account = "",
+    data: Data = DEFAULT_DATA,
+) -> None:
+    """Answer for a position at a broker that nothing explains; it must make the books agree."""
+    folder = _only(find_places(data, run, account)).adjustments()
+    pair = instrument(symbol).symbol
+    asked = position_adjustment(
+        pair,
+        _decimal(units, "--units"),
+        _decimal(price, "--price"),
+        account=folder.account,
+        by=by,
+        reason=reason,
+        ts_event_ns=_now_ns(),
+    )
+    answer = ask_adjustment(folder, asked, PATIENCE_S)
+    what = f"{pair} adjusted by {asked.units} at {asked.price}, by {by}"
+    outcome = None if answer is None else answer.outcome
+    _leave(_tell(what, outcome, answer.words if answer else ""))
+
+
+@control_app.command()
 def status(run: Run = "", account: Account = "", data: Data = DEFAULT_DATA) -> None:
-    """Show every trading state, by whom and why, what waits, and where signals go."""
+    """Show every trading state, by whom and why, who is ready, what waits, and where signals go."""
     # It loads what trades: a kill does not wait for that.
     from dataflows.routing import read_routes
 
@@ -174,7 +205,7 @@ def beat(
     data: Data = DEFAULT_DATA,
 ) -> None:
     """Say that a person, or what watches for them, is there: silence is a kill where it is set."""
-    folders = find_folders(data, run, account)
+    folders = [place.control() for place in find_places(data, run, account)]
     while True:
         for folder in folders:
             try:
@@ -188,16 +219,20 @@ def beat(
 
 
 def _lines(data: Path, run: str, account: str) -> list[ControlLine]:
-    return [ControlLine(one, _now_ns, PATIENCE_S) for one in find_folders(data, run, account)]
+    return [ControlLine(one, _now_ns, PATIENCE_S) for one in find_places(data, run, account)]
 
 
 def _one(lines: list[ControlLine]) -> list[ControlLine]:
     """Refuse to raise several accounts at once: who does so has looked at one."""
-    if len(lines) > 1:
-        names = ", ".join(line.account for line in lines)
-        msg = f"name the account that may trade again with --account: {names}"
+    return [_only(lines)]
+
+
+def _only(accounts: list[A]) -> A:
+    if len(accounts) > 1:
+        names = ", ".join(one.account for one in accounts)
+        msg = f"name the account that is meant with --account: {names}"
         raise BadUse(msg)
-    return lines
+    return accounts[0]
 
 
 def _ask(
@@ -216,30 +251,32 @@ def _ask(
     for line, answer in answers:
         whose = f" in {line.account}" if len(lines) > 1 else ""
         what = f"{kind} to {to} of {strategy or 'all orders'}{whose}, by {by}"
-        codes.append(_tell(line, answer, what, kind, strategy))
-    if any(codes):
-        raise typer.Exit(max(codes))
+        outcome: str | None = None if answer is None else answer.outcome
+        if outcome == "in_force" and kind is ControlKind.RELEASE and line.is_killed(strategy):
+            outcome = "noted"
+        codes.append(_tell(what, outcome, answer.words if answer else ""))
+    _leave(max(codes))
 
 
-def _tell(
-    line: ControlLine, answer: Answer | None, what: str, kind: ControlKind, strategy: str
-) -> int:
-    """Say what became of a request; return the exit code for it."""
-    if answer is None:
+def _tell(what: str, outcome: str | None, words: str = "") -> int:
+    """Tell what became of a request; return the exit code for it."""
+    if outcome is None:
         _say(f"{what}: {UNANSWERED}")
         return _UNANSWERED
-    if answer.outcome == "refused":
-        _say(f"aifx: refused: {answer.words}", error=True)
+    if outcome == "refused":
+        _say(f"aifx: refused: {words}", error=True)
         return _REFUSED
-    done = "the door is shut, the journal follows" if answer.outcome == "acted" else "in force"
-    if kind is ControlKind.RELEASE and line.is_killed(strategy):
-        done = "noted; the kill stands until another person in another role releases it too"
-    _say(f"{what}: {done}" + (f"; {answer.words}" if answer.words else ""))
+    _say(f"{what}: {_DONE[outcome]}" + (f"; {words}" if words else ""))
     return 0
 
 
+def _leave(code: int) -> None:
+    if code:
+        raise typer.Exit(code)
+
+
 def _show(found: dict[str, Any]) -> None:
-    """Print the trading states of one account."""
+    """Print the trading states of one account, and how ready it is."""
     if found["fault"]:
         raise BadUse(found["fault"])
     table = Table(title=f"Trading states of {found['account']}", title_justify="left")
@@ -251,8 +288,21 @@ def _show(found: dict[str, Any]) -> None:
         table.add_row(*map(Text, [*cells, ", ".join(scope["said"])]))
     console = Console()
     console.print(table)
+    readiness = found["readiness"]
+    if readiness is not None:
+        words = ": ".join(filter(None, (readiness["rung"].replace("_", " "), readiness["why"])))
+        since = f", since {readiness['since']}" if readiness["since"] else ""
+        console.print(f"readiness{since}: {words}", markup=False, highlight=False, soft_wrap=True)
     for name in found["waiting"]:
         console.print(f"waits for an answer: {name}", markup=False, highlight=False)
+
+
+def _decimal(text: str, option: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation as error:
+        msg = f"{option} {text}: give a number"
+        raise BadUse(msg) from error
 
 
 def _now_ns() -> int:

@@ -88,7 +88,21 @@ class ControlLines:
             ),
             "scopes": [min(wholes, key=_restriction), *scopes],
             "waiting": [f"{one['account']}: {name}" for one in states for name in one["waiting"]],
+            "readiness": self.readiness(),
         }
+
+    def readiness(self) -> dict[str, Any] | None:
+        """Return the readiness of the first account that does not trade, else of the first one.
+
+        None on paper.
+        """
+        found = [(line.account, line.readiness()) for line in self._lines]
+        known = [each | {"why": _of(name, each["why"])} for name, each in found if each is not None]
+        return min(known, key=lambda each: bool(each["trades"])) if known else None
+
+
+def _of(account: str, why: str) -> str:
+    return f"{account}: {why}" if why else ""
 
 
 def _restriction(scope: dict[str, Any]) -> tuple[int, bool]:

@@ -11,9 +11,10 @@ from pathlib import Path
 import msgspec
 
 from config import plan as plans
+from config.accounts import LEDGER_FILE, paper_folder
 from config.plan import Plan
 from config.settings import settings_of
-from dataflows.paper_account import LEDGER_FILE, PAPER_FILE, paper_folder
+from dataflows.paper_account import PAPER_FILE
 from domain.errors import BadUse, Corrupt
 
 _PATIENCE_S = 5.0

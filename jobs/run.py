@@ -32,11 +32,11 @@ from domain.topics import Topic
 from jobs import datadir, feeds, results, switches
 from jobs import kafka as kafka_jobs
 from jobs.control import ControlLine
-from jobs.control_folders import folders_of_run
 from jobs.control_lines import ControlLines
 from jobs.feeds import FeedChoice
 from jobs.live import confirm_live
 from jobs.models import models_for
+from jobs.places import places_of
 from jobs.report import Report, print_table, write_json
 from jobs.routing import known_costs
 from jobs.watch import Watcher
@@ -124,7 +124,7 @@ def run(options: RunOptions, settings: Settings, console: Console) -> Report:
         _announce(view, plan, options, settings, notes, embedded=embedded)
         if server is not None:
             wall_ns = time.time_ns  # noqa: TID251 - the edge
-            lines = [ControlLine(folder, wall_ns) for folder in folders_of_run(plan)]
+            lines = [ControlLine(place, wall_ns) for place in places_of(plan)]
             port = lines[0] if len(lines) == 1 else ControlLines(lines)
             hosts = frozenset({settings.dashboard.host.lower()})
             server.app = create_app(view, Control(port, secrets.token_urlsafe(32), hosts))

@@ -7,6 +7,7 @@ import msgspec
 
 from brokers.fix.tags import Tag
 from brokers.fix.values import decimal_of, time_ns_of
+from brokers.wire_values import is_name
 from domain.errors import Drop
 from trading.venues import Unsupported
 
@@ -47,6 +48,20 @@ class FixMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def text(self, tag: Tag) -> str:
         """Return the value of a tag, empty if there is none."""
         return self.get(tag) or ""
+
+    def name(self, tag: Tag) -> str:
+        """Return an id, a code or a symbol, empty if there is none.
+
+        Raises
+        ------
+        Drop
+            If it holds anything but printable ASCII: nothing could be found by it again.
+        """
+        value = self.text(tag)
+        if not is_name(value):
+            msg = f"FIX field {int(tag)} is no name: {value[:40]!r}"
+            raise Drop(msg)
+        return value
 
     def decimal(self, tag: Tag) -> Decimal | None:
         """Return a number, None if there is none.

@@ -97,7 +97,7 @@ class Reader:
         if kind is None:
             msg = f"FIX ExecType (150) {report.text(Tag.EXEC_TYPE)!r} is unknown"
             raise Drop(msg)
-        name = report.text(Tag.CL_ORD_ID)
+        name = report.name(Tag.CL_ORD_ID)
         own, number = owned(name)
         if not own and kind in {EventKind.ACK, EventKind.STATUS}:
             kind = EventKind.EXTERNAL
@@ -108,17 +108,17 @@ class Reader:
             ts_event_ns=_event_ns(report, recv_ns),
             ts_recv_ns=recv_ns,
             venue=VENUE,
-            venue_order_id=report.text(Tag.ORDER_ID),
+            venue_order_id=report.name(Tag.ORDER_ID),
             request=number if own else -1,
             execution_id=_execution_id(report) if kind in _EXECUTIONS else "",
-            execution_ref=report.text(Tag.EXEC_REF_ID),
+            execution_ref=report.name(Tag.EXEC_REF_ID),
             quantity_units=quantity,
             price=price,
             commission=commission,
             commission_currency=_commission_currency(report) if commission else "",
-            cum_units=report.decimal(Tag.CUM_QTY),
-            leaves_units=report.decimal(Tag.LEAVES_QTY),
-            average_price=report.decimal(Tag.AVG_PX) or None,
+            cum_units=_total(report, Tag.CUM_QTY),
+            leaves_units=_total(report, Tag.LEAVES_QTY),
+            average_price=_total(report, Tag.AVG_PX) or None,
             terms=terms_of_report(report, self._known(name)) if kind in _WITH_TERMS else None,
             status=status_of(report) if report.get(Tag.ORD_STATUS) else None,
             reason=_reason(report, kind),
@@ -136,33 +136,33 @@ class Reader:
         """
         if is_unknown_order(report):
             return None
-        name = report.text(Tag.CL_ORD_ID)
+        name = report.name(Tag.CL_ORD_ID)
         terms, side = terms_of_report(report, self._known(name)), side_of(report)
         if terms is None or side is None:
             msg = f"FIX status report of {name!r} has no quantity (38) or side (54)"
             raise Drop(msg)
         return OrderReport(
             client_order_id=owned(name)[0],
-            venue_order_id=report.text(Tag.ORDER_ID),
+            venue_order_id=report.name(Tag.ORDER_ID),
             symbol=self._symbol(report),
             side=side,
             terms=terms,
             status=status_of(report),
-            filled_units=report.decimal(Tag.CUM_QTY) or _ZERO,
-            average_price=report.decimal(Tag.AVG_PX) or None,
+            filled_units=_total(report, Tag.CUM_QTY) or _ZERO,
+            average_price=_total(report, Tag.AVG_PX) or None,
             ts_event_ns=_event_ns(report, recv_ns),
             sequence=sequence,
             reason=_reason(report, EventKind.STATUS),
         )
 
     def _symbol(self, report: FixMessage) -> str:
-        name = report.text(Tag.SYMBOL)
+        name = report.name(Tag.SYMBOL)
         return self._symbols.get(name) or canonical(name)
 
 
 def cancel_reject(reject: FixMessage, recv_ns: int) -> OrderEvent:
     """Translate an OrderCancelReject (9), of a cancel or of a replace."""
-    own, number = owned(reject.text(Tag.CL_ORD_ID))
+    own, number = owned(reject.name(Tag.CL_ORD_ID))
     of_cancel = reject.get(Tag.CXL_REJ_RESPONSE_TO) == _CANCEL
     return OrderEvent(
         kind=EventKind.CANCEL_REJECT if of_cancel else EventKind.REPLACE_REJECT,
@@ -170,7 +170,7 @@ def cancel_reject(reject: FixMessage, recv_ns: int) -> OrderEvent:
         ts_event_ns=_event_ns(reject, recv_ns),
         ts_recv_ns=recv_ns,
         venue=VENUE,
-        venue_order_id=reject.text(Tag.ORDER_ID),
+        venue_order_id=reject.name(Tag.ORDER_ID),
         request=number if own else -1,
         status=status_of(reject) if reject.get(Tag.ORD_STATUS) else None,
         reason=cancel_rejection(reject).reason,
@@ -191,6 +191,22 @@ def refusal(reject: FixMessage, sent: Sent, recv_ns: int) -> OrderEvent:
         request=sent.number,
         reason=business_rejection(reject).reason if business else Reason.BAD_TERMS,
         unknown_order=business and reject.get(Tag.BUSINESS_REJECT_REASON) == _UNKNOWN_ORDER,
+    )
+
+
+def restated(event: OrderEvent, terms: OrderTerms) -> OrderEvent:
+    """Return the event that says: the order stands under these terms, rounded to the grid."""
+    return OrderEvent(
+        kind=EventKind.REPLACED,
+        client_order_id=event.client_order_id,
+        ts_event_ns=event.ts_event_ns,
+        ts_recv_ns=event.ts_recv_ns,
+        venue=VENUE,
+        venue_order_id=event.venue_order_id,
+        request=-1,
+        terms=terms,
+        symbol=event.symbol,
+        side=event.side,
     )
 
 
@@ -230,7 +246,7 @@ def _executed(
         return None, None, _ZERO
     quantity, price = report.decimal(Tag.LAST_QTY), report.decimal(Tag.LAST_PX)
     if kind is not EventKind.BUST and (not quantity or not price or quantity < 0 or price < 0):
-        msg = f"FIX execution {report.text(Tag.EXEC_ID)!r} has no quantity (32) or price (31)"
+        msg = f"FIX execution {report.name(Tag.EXEC_ID)!r} has no quantity (32) or price (31)"
         raise Drop(msg)
     charged = report.decimal(Tag.COMMISSION) or _ZERO
     how = report.get(Tag.COMM_TYPE)
@@ -241,12 +257,20 @@ def _executed(
     return quantity, price, charged
 
 
+def _total(report: FixMessage, tag: Tag) -> Decimal | None:
+    total = report.decimal(tag)
+    if total is not None and total < 0:
+        msg = f"FIX field {int(tag)} is below 0: {total}"
+        raise Drop(msg)
+    return total
+
+
 def _commission_currency(report: FixMessage) -> str:
-    return report.text(Tag.COMM_CURRENCY) or report.text(Tag.CURRENCY)
+    return report.name(Tag.COMM_CURRENCY) or report.name(Tag.CURRENCY)
 
 
 def _execution_id(report: FixMessage) -> str:
-    found = report.text(Tag.EXEC_ID)
+    found = report.name(Tag.EXEC_ID)
     if not found:
         msg = "FIX execution without an ExecID (17) cannot be told from its copy"
         raise Drop(msg)

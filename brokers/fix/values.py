@@ -1,8 +1,9 @@
 """Numbers and times as FIX writes them, and back, exactly."""
 
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
+from brokers.wire_values import is_time, number_of
 from domain.errors import Drop
 from domain.nanos import SECOND_NS, from_ns, to_ns
 
@@ -17,13 +18,10 @@ def decimal_of(value: str, tag: int) -> Decimal:
     Raises
     ------
     Drop
-        If it is none, or not finite.
+        If it is none, not finite, or larger or finer than any venue's.
     """
-    try:
-        number = Decimal(value)
-    except InvalidOperation:
-        number = Decimal("NaN")
-    if not number.is_finite():
+    number = number_of(value)
+    if number is None:
         msg = f"FIX field {tag} is no number: {value[:40]!r}"
         raise Drop(msg)
     return number
@@ -58,7 +56,11 @@ def time_ns_of(value: str, tag: int) -> int:
         msg = f"FIX field {tag} is no UTC time: {value[:40]!r}"
         raise Drop(msg) from error
     seconds_ns = to_ns(moment) + leap * SECOND_NS
-    return seconds_ns + int(fraction.ljust(_NS_DIGITS, "0") or 0)
+    ts_ns = seconds_ns + int(fraction.ljust(_NS_DIGITS, "0") or 0)
+    if not is_time(ts_ns):
+        msg = f"FIX field {tag} is before 1970 or after 2262: {value[:40]!r}"
+        raise Drop(msg)
+    return ts_ns
 
 
 def time_text(ts_ns: int) -> str:

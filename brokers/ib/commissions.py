@@ -6,6 +6,8 @@ import ib_async
 
 from brokers.ib.rows import ExecutionRow, revision
 from brokers.ib.wire_numbers import exact, optional
+from brokers.wire_values import is_name
+from domain.errors import Drop
 from domain.nanos import SECOND_NS
 from trading.venues import AccountCharge
 
@@ -36,8 +38,17 @@ class Commissions:
         return [] if early is None else self.report(early)
 
     def report(self, report: ib_async.CommissionReport) -> list[AccountCharge]:
-        """Take a commission; nothing follows until its fill is known, or if it is known already."""
+        """Take a commission; nothing follows until its fill is known, or if it is known already.
+
+        Raises
+        ------
+        Drop
+            If it cannot be read.
+        """
         amount = optional(report.commission)
+        if not is_name(report.currency):
+            msg = f"TWS names the currency {report.currency[:40]!r} of a commission"
+            raise Drop(msg)
         fill = self._fills.get(report.execId)
         if fill is None:
             self._early[report.execId] = report

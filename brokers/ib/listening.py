@@ -1,5 +1,6 @@
 """How what TWS sends is read, and who hears of it."""
 
+import logging
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -8,6 +9,8 @@ from ib_async.decoder import Decoder
 
 from brokers.ib import rows
 from brokers.ib.errors import Notice
+
+_log = logging.getLogger(__name__)
 
 
 class Listener(Protocol):
@@ -45,10 +48,11 @@ class StrictDecoder(Decoder):
 
     def interpret(self, fields: list[str]) -> None:
         """Handle a message; what goes wrong is reported, whatever it is."""
-        handler = self.handlers.get(int(fields[0]))
-        if handler is None:
-            return  # A message of an API that this client never asked for.
         try:
+            handler = self.handlers.get(int(fields[0]))
+            if handler is None:
+                _log.warning("TWS sent a message of the unknown kind %s", fields[0][:40])
+                return
             handler(fields)
         except Exception as error:  # noqa: BLE001 - whatever it is, a fill may be lost: log off
             self._failed(error)

@@ -17,7 +17,7 @@ from brokers.ib.rows import ExecutionRow, OrderRow, StatusRow
 from brokers.ib.session import Session
 from brokers.ib.settings import IbSettings
 from brokers.loop import LoopThread
-from domain.errors import Retry
+from domain.errors import Drop, Retry
 from trading.venues import LinkEvent
 
 _BID, _ASK = 1, 2
@@ -112,13 +112,22 @@ class IbPrices:
         }
 
     def on_price(self, request: int, tick_type: int, price: float, size: float) -> None:
-        """Take one side; TWS writes -1 where there is no price."""
+        """Take one side; TWS writes -1 where there is no price.
+
+        Raises
+        ------
+        Drop
+            If there is a price for less than nothing.
+        """
         symbol = self._symbols.get(request)
         if symbol is None or tick_type not in {_BID, _ASK}:
             return
         if price <= 0:
             self._sides.pop((symbol, tick_type), None)
             return
+        if size < 0:
+            msg = f"TWS quotes {symbol} at {price} for {size} units"
+            raise Drop(msg)
         side = _Side(price, size)
         if self._sides.get((symbol, tick_type)) == side:
             return

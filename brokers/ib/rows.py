@@ -1,5 +1,6 @@
 """What TWS reports, as plain records in our units: decimals, nanoseconds, canonical symbols."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -9,11 +10,16 @@ from msgspec.structs import replace
 from brokers.ib.contracts import symbol_of
 from brokers.ib.terms import from_ib
 from brokers.ib.wire_numbers import exact, optional, read_time
+from brokers.wire_values import is_name, is_time
+from domain.errors import Drop
 from domain.ids import life_id
 from domain.nanos import to_ns
 from domain.orders import OrderSide, OrderTerms
 
-_BOUGHT = "BOT"
+_SIDES: Mapping[str, OrderSide] = {"BOT": "buy", "SLD": "sell"}
+_ACTIONS: Mapping[str, OrderSide] = {"BUY": "buy", "SELL": "sell", "SSHORT": "sell"}
+_LARGEST_ID = 2**31 - 1
+_PERM_ID_END = 2**63
 _OWN_PREFIX, _OWN_LENGTH = "ax", 34
 
 
@@ -113,13 +119,24 @@ def revision(execution_id: str) -> tuple[str, int]:
 
 
 def order_row(found: ib_async.Contract, order: ib_async.Order, status: str) -> OrderRow:
-    """Read an ``openOrder``."""
+    """Read an ``openOrder``; of what is no currency pair only whose it is.
+
+    Raises
+    ------
+    Drop
+        If it cannot be read, or asks for nothing.
+    """
+    return _of_something(_row(found, order, status))
+
+
+def _row(found: ib_async.Contract, order: ib_async.Order, status: str) -> OrderRow:
+    symbol = symbol_of(found)
     return OrderRow(
-        OrderKey(order.clientId, order.orderId, order.permId, order.orderRef),
+        order_key(order.clientId, order.orderId, order.permId, order.orderRef),
         order.account,
-        symbol_of(found),
-        "buy" if order.action == "BUY" else "sell",
-        from_ib(order),
+        symbol,
+        _side(_ACTIONS, order.action) if symbol else "buy",
+        _terms(order) if symbol else OrderTerms(Decimal(0)),
         status,
     )
 
@@ -127,26 +144,47 @@ def order_row(found: ib_async.Contract, order: ib_async.Order, status: str) -> O
 def completed_row(
     found: ib_async.Contract, order: ib_async.Order, state: ib_async.OrderState
 ) -> OrderRow:
-    """Read a ``completedOrder``, which names neither client nor order id."""
+    """Read a ``completedOrder``, which names neither client nor order id.
+
+    Raises
+    ------
+    Drop
+        If it cannot be read, or asked for nothing.
+    """
     filled = optional(order.filledQuantity) or Decimal(0)
-    row = order_row(found, order, state.status)
+    row = _row(found, order, state.status)
     # TWS counts the total of a completed order down to what was never filled.
     total = max(row.terms.quantity_units, filled)
-    return row._replace(
-        key=OrderKey(-1, 0, order.permId, order.orderRef),
-        terms=replace(row.terms, quantity_units=total),
-        filled=filled,
-        at_ns=read_time(state.completedTime),
+    return _of_something(
+        row._replace(
+            key=row.key._replace(client_id=-1, order_id=0),
+            terms=replace(row.terms, quantity_units=total),
+            filled=filled,
+            at_ns=read_time(state.completedTime),
+        )
     )
 
 
+def _of_something(row: OrderRow) -> OrderRow:
+    if row.symbol and not row.terms.quantity_units:
+        msg = f"TWS describes order {row.key.perm_id} of no units"
+        raise Drop(msg)
+    return row
+
+
 def execution_row(found: ib_async.Contract, one: ib_async.Execution) -> ExecutionRow:
-    """Read an ``execDetails``."""
-    return ExecutionRow(
-        OrderKey(one.clientId, one.orderId, one.permId, one.orderRef),
+    """Read an ``execDetails``.
+
+    Raises
+    ------
+    Drop
+        If it cannot be read, or is no execution: units below 0, or a price of a pair that is none.
+    """
+    row = ExecutionRow(
+        order_key(one.clientId, one.orderId, one.permId, one.orderRef),
         one.acctNumber,
         symbol_of(found),
-        "buy" if one.side == _BOUGHT else "sell",
+        _side(_SIDES, one.side),
         one.execId,
         exact(one.shares),
         exact(one.price),
@@ -154,3 +192,45 @@ def execution_row(found: ib_async.Contract, one: ib_async.Execution) -> Executio
         optional(one.avgPrice),
         to_ns(one.time),
     )
+    sizes = min(row.units, row.cum_units) >= 0 and (row.price > 0 or not row.units)
+    average = row.average is None or row.average > 0
+    if row.symbol and not (sizes and average and is_time(row.at_ns) and _is_id(row.execution_id)):
+        msg = f"execution {row.execution_id[:40]!r} of {row.units} at {row.price} is none"
+        raise Drop(msg)
+    return row
+
+
+def order_key(client_id: int, order_id: int, perm_id: int, ref: str = "") -> OrderKey:
+    """Return who an order is.
+
+    Raises
+    ------
+    Drop
+        If a number is beyond what TWS can count: our own would have to go on after it.
+    """
+    if max(abs(client_id), abs(order_id)) > _LARGEST_ID or not 0 <= perm_id < _PERM_ID_END:
+        msg = f"TWS names an order {client_id}, {order_id}, {perm_id}, which it cannot be"
+        raise Drop(msg)
+    return OrderKey(client_id, order_id, perm_id, ref if is_name(ref) else "")
+
+
+def _is_id(execution_id: str) -> bool:
+    return bool(execution_id) and is_name(execution_id)
+
+
+def _side(sides: Mapping[str, OrderSide], told: str) -> OrderSide:
+    side = sides.get(told)
+    if side is None:
+        msg = f"TWS names the side {told[:40]!r}, which is none"
+        raise Drop(msg)
+    return side
+
+
+def _terms(order: ib_async.Order) -> OrderTerms:
+    terms = from_ib(order)
+    prices = (terms.limit_price, terms.trigger_price, terms.trailing_distance)
+    # The quantity of a completed order is counted down to what was never filled.
+    if terms.quantity_units < 0 or any(price is not None and price <= 0 for price in prices):
+        msg = f"TWS describes an order of {terms.quantity_units} units at {prices}"
+        raise Drop(msg)
+    return terms

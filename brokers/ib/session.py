@@ -18,7 +18,7 @@ from brokers.ib.contracts import symbol_of
 from brokers.ib.errors import CLIENT_ID_TAKEN, CODES, Notice
 from brokers.ib.listening import Listener, StrictDecoder
 from brokers.ib.requests import Requests
-from brokers.ib.wire_numbers import exact, optional
+from brokers.ib.wire_numbers import checked, exact, optional
 from brokers.reactions import Reaction
 from domain.errors import BadUse, Retry
 
@@ -241,7 +241,7 @@ class Session:
         *_held: object,
     ) -> None:
         """Take the state of an order."""
-        key = rows.OrderKey(clientId, orderId, permId, "")
+        key = rows.order_key(clientId, orderId, permId)
         average = optional(avgFillPrice)
         row = rows.StatusRow(key, status, exact(filled), exact(remaining), average)
         self._requests.part(_OPEN, row)
@@ -305,4 +305,4 @@ class Session:
 
     def priceSizeTick(self, reqId: int, tickType: int, price: float, size: float) -> None:
         """Take a price."""
-        self._listener.on_price(reqId, tickType, price, size)
+        self._listener.on_price(reqId, tickType, checked(price), checked(size))

@@ -13,9 +13,11 @@ from brokers.oanda.wire import (
     canonical_name,
     decimal_of,
     integer_of,
+    name_of,
     optional_decimal,
     time_ns,
 )
+from domain.errors import Drop
 from domain.order_events import EventKind, OrderEvent
 
 VENUE = "oanda"
@@ -55,6 +57,9 @@ def fill_parts(transaction: Json) -> tuple[FillPart, ...]:
     if not by_price:
         by_price = {decimal_of(transaction, "price"): total}
     number = integer_of(transaction, "id")
+    if min(by_price) <= 0 or min(by_price.values()) <= 0 or sum(by_price.values()) != total:
+        msg = f"the parts of fill {number} are not the {total} units that it counts"
+        raise Drop(msg)
     names = [str(number)] if len(by_price) == 1 else [f"{number}-{n}" for n in range(len(by_price))]
     return tuple(
         FillPart(name, units, price)
@@ -99,7 +104,7 @@ def fill_events(
                 ts_event_ns=time_ns(transaction),
                 ts_recv_ns=ts_recv_ns,
                 venue=VENUE,
-                venue_order_id=str(transaction.get("orderID") or ""),
+                venue_order_id=name_of(transaction, "orderID"),
                 sequence=integer_of(transaction, "id"),
                 execution_id=part.execution_id,
                 quantity_units=part.units,
@@ -108,7 +113,7 @@ def fill_events(
                 commission_currency=currency if is_first and cost else "",
                 cum_units=cum,
                 average_price=average_price(parts) if is_last else None,
-                symbol=canonical_name(str(transaction.get("instrument", ""))),
+                symbol=canonical_name(name_of(transaction, "instrument")),
                 side="buy" if is_buy else "sell",
             )
         )

@@ -17,6 +17,7 @@ from brokers.oanda.wire import (
     Json,
     canonical_name,
     decimal_of,
+    name_of,
     optional_decimal,
     time_ns,
     wire_name,
@@ -60,20 +61,33 @@ def tick_of(document: Json, ts_recv_ns: int) -> PriceTick | None:
     Raises
     ------
     Drop
-        If it cannot be read.
+        If it cannot be read, or is no price: not above 0, crossed, or for less than nothing.
     """
-    bids, asks = document.get("bids") or (), document.get("asks") or ()
+    bids, asks = document["bids"], document["asks"]
+    if not isinstance(bids, list) or not isinstance(asks, list):
+        msg = "a price without its sides"
+        raise Drop(msg)
     if not bids or not asks:
         return None
+    symbol = canonical_name(name_of(document, "instrument"))
+    bid, ask = decimal_of(bids[0], "price"), decimal_of(asks[0], "price")
+    if not symbol or not 0 < bid <= ask:
+        msg = f"a price of {symbol or 'no instrument'} that is none: {bid} to {ask}"
+        raise Drop(msg)
+    bid_units = optional_decimal(bids[0], "liquidity")
+    ask_units = optional_decimal(asks[0], "liquidity")
+    if min(bid_units or 0, ask_units or 0) < 0:
+        msg = f"a price of {symbol} for {bid_units} and {ask_units} units"
+        raise Drop(msg)
     return PriceTick(
-        symbol=canonical_name(str(document.get("instrument", ""))),
-        bid=decimal_of(bids[0], "price"),
-        ask=decimal_of(asks[0], "price"),
-        bid_units=optional_decimal(bids[0], "liquidity"),
-        ask_units=optional_decimal(asks[0], "liquidity"),
+        symbol=symbol,
+        bid=bid,
+        ask=ask,
+        bid_units=bid_units,
+        ask_units=ask_units,
         ts_event_ns=time_ns(document),
         ts_recv_ns=ts_recv_ns,
-        tradeable=bool(document.get("tradeable", False)),
+        tradeable=document.get("tradeable", False) is True,
     )
 
 

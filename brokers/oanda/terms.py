@@ -49,7 +49,7 @@ def terms_of(document: Json, kind: str, units: Decimal) -> OrderTerms:
     Raises
     ------
     Drop
-        If the type is unknown or a number is none.
+        If the type is unknown, or a size or a price is none.
     """
     order_type = _TYPES.get(kind)
     if order_type is None:
@@ -59,14 +59,19 @@ def terms_of(document: Json, kind: str, units: Decimal) -> OrderTerms:
     is_limit = order_type in {"limit", "take_profit"}
     is_market = order_type == "market"
     trigger = optional_decimal(document, "trailingStopValue") if price is None else price
+    distance = optional_decimal(document, "distance")
+    bound = optional_decimal(document, "priceBound")
+    if any(n is not None and n <= 0 for n in (units, price, trigger, distance, bound)):
+        msg = f"a {kind} order with a size, price or distance that is not above 0"
+        raise Drop(msg)
     return OrderTerms(
         quantity_units=units,
         order_type=order_type,
         time_in_force=_TIMES.get(str(document.get("timeInForce")), "FOK" if is_market else "GTC"),
         limit_price=price if is_limit else None,
         trigger_price=None if is_limit or is_market else trigger,
-        trailing_distance=optional_decimal(document, "distance"),
-        price_bound=optional_decimal(document, "priceBound"),
+        trailing_distance=distance,
+        price_bound=bound,
         expire_ns=time_ns(document, "gtdTime") if "gtdTime" in document else None,
         trigger_side=_SIDES.get(str(document.get("triggerCondition")), "default"),
         position_effect=_EFFECTS.get(str(document.get("positionFill")), "default"),

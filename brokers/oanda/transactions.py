@@ -15,7 +15,7 @@ from brokers.oanda.errors import REASONS
 from brokers.oanda.fills import VENUE, apply_to_trades, fill_events
 from brokers.oanda.known import KnownOrder, KnownOrders
 from brokers.oanda.terms import OF_TRADE, TYPES, terms_of
-from brokers.oanda.wire import Json, canonical_name, decimal_of, optional_decimal, time_ns
+from brokers.oanda.wire import Json, canonical_name, decimal_of, name_of, optional_decimal, time_ns
 from domain.errors import Drop
 from domain.order_events import EventKind, OrderEvent
 from domain.orders import OrderSide
@@ -98,7 +98,7 @@ class Translator:
     def _created(self, transaction: Json, kind: str) -> list[VenueEvent]:
         wire = _client_id(transaction)
         life, request = self._known.ours(wire) if wire else ("", -1)
-        replaced = self._known.order(str(transaction.get("replacesOrderID", "")))
+        replaced = self._known.order(name_of(transaction, "replacesOrderID"))
         if not life and replaced is not None:
             # Somebody else replaced our order: it is still ours.
             life, request = replaced.client_order_id, -1
@@ -130,7 +130,7 @@ class Translator:
     def _subject(self, transaction: Json, kind: str) -> tuple[str, Decimal]:
         """Return symbol and signed units of a new order."""
         if kind not in OF_TRADE:
-            name = canonical_name(str(transaction.get("instrument", "")))
+            name = canonical_name(name_of(transaction, "instrument"))
             return name, decimal_of(transaction, "units")
         trade = self._known.trades.get(str(transaction.get("tradeID")))
         if trade is None:
@@ -156,10 +156,10 @@ class Translator:
         return [self._plain(kind, transaction, life, request, reason=reason)]
 
     def _filled(self, transaction: Json) -> list[VenueEvent]:
-        apply_to_trades(transaction, self._known.trades)
         order = self._order_of(transaction)
         about = self._about(EventKind.FILL, transaction, order)
         fills = fill_events(transaction, about.client_order_id, self._currency, about.ts_recv_ns)
+        apply_to_trades(transaction, self._known.trades)
         events: list[VenueEvent] = [*fills]
         filled = fills[-1].cum_units or Decimal(0)
         wanted = order.units if order is not None else _requested(transaction, filled)
@@ -233,16 +233,16 @@ class Translator:
         ]
 
     def _order_of(self, transaction: Json) -> KnownOrder | None:
-        return self._known.order(str(transaction.get("orderID", "")))
+        return self._known.order(name_of(transaction, "orderID"))
 
     def _about(self, kind: EventKind, transaction: Json, order: KnownOrder | None) -> OrderEvent:
         """Return an event on the order that a transaction names."""
         if order is not None:
             return self._event(kind, transaction, order)
-        wire = str(transaction.get("clientOrderID") or "")
+        wire = name_of(transaction, "clientOrderID")
         life = self._known.ours(wire)[0] if wire else ""
         event = self._plain(kind, transaction, life, -1)
-        return msgspec.structs.replace(event, venue_order_id=str(transaction.get("orderID") or ""))
+        return msgspec.structs.replace(event, venue_order_id=name_of(transaction, "orderID"))
 
     def _event(
         self,
@@ -281,7 +281,7 @@ class Translator:
         return AccountCharge(
             charge_id=f"{transaction['id']}{suffix}",
             kind=kind,
-            symbol=canonical_name(str(transaction.get("instrument", ""))),
+            symbol=canonical_name(name_of(transaction, "instrument")),
             amount=amount,
             currency=self._currency,
             ts_event_ns=time_ns(transaction),

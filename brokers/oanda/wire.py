@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
+from brokers.wire_values import count_of, is_name, is_time, number_of
 from domain.errors import Drop
 from domain.nanos import SECOND_NS, from_ns, to_ns
 
@@ -24,8 +25,35 @@ def wire_name(symbol: str) -> str:
 
 
 def canonical_name(name: str) -> str:
-    """Write ``EUR_USD`` as the canonical ``EURUSD``."""
-    return name.replace("_", "")
+    """Write ``EUR_USD`` as the canonical ``EURUSD``.
+
+    Raises
+    ------
+    Drop
+        If it is no name of an instrument.
+    """
+    canonical = name.replace("_", "")
+    if not is_name(name) or (canonical and not canonical.isalnum()):
+        msg = f"an instrument has no name: {name[:40]!r}"
+        raise Drop(msg)
+    return canonical
+
+
+def name_of(document: Json, name: str) -> str:
+    """Read an id or a code; empty where the field is missing.
+
+    Raises
+    ------
+    Drop
+        If it is there and no text, or not in printable ASCII.
+    """
+    value = document.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str) or not is_name(value):
+        msg = f"{name} of a {document.get('type', 'record')} is no name"
+        raise Drop(msg)
+    return value
 
 
 def wire_decimal(value: Decimal) -> str:
@@ -54,18 +82,14 @@ def optional_decimal(document: Json, name: str) -> Decimal | None:
     Raises
     ------
     Drop
-        If it is there and no finite number.
+        If it is there and no number, not finite, or larger or finer than any venue's.
     """
     raw = document.get(name)
     if raw is None:
         return None
-    try:
-        value = Decimal(str(raw))
-    except InvalidOperation as error:
+    value = number_of(str(raw))
+    if value is None:
         msg = f"{name} of a {document.get('type', 'record')} is no number"
-        raise Drop(msg) from error
-    if not value.is_finite():
-        msg = f"{name} of a {document.get('type', 'record')} is not finite"
         raise Drop(msg)
     return value
 
@@ -92,7 +116,11 @@ def time_ns(document: Json, name: str = "time") -> int:
     except ValueError as error:
         msg = f"{name} of a {document.get('type', 'record')} is no time"
         raise Drop(msg) from error
-    return to_ns(moment.replace(tzinfo=UTC)) + digits
+    ts_ns = to_ns(moment.replace(tzinfo=UTC)) + digits
+    if not is_time(ts_ns):
+        msg = f"{name} of a {document.get('type', 'record')} is before 1970 or after 2262"
+        raise Drop(msg)
+    return ts_ns
 
 
 def integer_of(document: Json, name: str) -> int:
@@ -103,8 +131,8 @@ def integer_of(document: Json, name: str) -> int:
     Drop
         If it is missing or no whole number.
     """
-    text = str(document.get(name, ""))
-    if not text.isdecimal():
+    number = count_of(str(document.get(name, "")))
+    if number is None:
         msg = f"{name} of a {document.get('type', 'record')} is no id"
         raise Drop(msg)
-    return int(text)
+    return number

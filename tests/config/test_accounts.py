@@ -74,14 +74,14 @@ def test_each_account_has_a_tree_of_its_own() -> None:
                 "broker": {"kind": "ib", "account_id": "1"},
                 "brokers": {"x": {"kind": "ib", "account_id": "2"}},
             },
-            "two accounts have one session",
+            "two accounts have one logon",
         ),
         (
             {
                 "broker": {"kind": "fix", "account_id": "1", "sender": "a"},
                 "brokers": {"x": {"kind": "fix", "account_id": "2", "sender": "a"}},
             },
-            "two accounts have one session",
+            "two accounts have one logon",
         ),
         ({"brokers": {"X y": {"account_id": "1"}}}, "setting brokers"),
         ({"brokers": {"x": {"account_id": "1", "colour": "red"}}}, "brokers.x.colour: Extra"),
@@ -97,7 +97,7 @@ def test_accounts_that_do_not_fit_together_are_refused(values: dict[str, Any], w
         settings_of(values)
 
 
-def test_accounts_with_sessions_of_their_own_share_a_run() -> None:
+def test_accounts_with_logons_of_their_own_share_a_run() -> None:
     """By client id, by sender, or at OANDA as they are."""
     ib = {"kind": "ib", "account_id": "1"}
     settings_of({"broker": ib, "brokers": {"x": ib | {"account_id": "2", "client_id": 2}}})

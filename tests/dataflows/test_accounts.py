@@ -21,7 +21,6 @@ from dataflows.fused import Takers, build_backtest
 from dataflows.graph import decide
 from dataflows.routing import PaperField, read_costs, read_routes, write_costs, write_routes
 from domain.errors import Corrupt
-from domain.ids import client_order_id
 from domain.log import LogAddress
 from domain.nanos import MINUTE_NS, parse_ns
 from domain.orders import Execution, Order
@@ -244,14 +243,6 @@ def test_a_denied_entry_is_tried_again_by_the_same_account(two: Accounts) -> Non
     denied = orders(desk.take(heard(1, "buy"), flat(1), wide, *tape(30.0, 60.0)[1:]))
     assert denied == {"paper-1": ["buy 18099 denied"], "paper-2": []}
     assert minute_of(desk, 2, "buy") == {"paper-1": [BUY], "paper-2": []}
-
-
-def test_ids_of_two_accounts_differ_and_those_of_the_first_are_as_if_alone(two: Accounts) -> None:
-    """One signal that both act on: the archive keeps orders and fills by their ids."""
-    made = {one.name: one.account.config.cause("s") for one in two.each}
-    assert made == {"paper-1": "s", "paper-2": "s@paper-2"}
-    ids = [client_order_id("edge-hold", cause, 0, 0) for cause in made.values()]
-    assert len(set(ids)) == 2
 
 
 def test_a_life_that_goes_on_from_a_snapshot_routes_as_before(tmp_path: Path) -> None:

@@ -10,10 +10,9 @@ import pytest
 from rich.console import Console
 
 from config import plan as plans
+from config.accounts import LEDGER_FILE, account_folder, paper_folder
 from config.plan import Plan
 from config.settings import Settings, settings_of, without_secrets
-from dataflows.live_account import LEDGER_FILE, account_folder
-from dataflows.paper_account import paper_folder
 from dataflows.routing import write_routes
 from domain.control import ControlKind, TradingState
 from domain.errors import BadUse, Corrupt
@@ -22,13 +21,13 @@ from domain.orders import Execution, Order, Position
 from jobs import datadir, results
 from jobs.collected import Collected
 from jobs.control import ControlLine
-from jobs.control_folders import find_folders, folders_of_run, run_dir_of
 from jobs.control_lines import ControlLines
 from jobs.live import confirm_live
+from jobs.places import Place, find_places, places_of, run_dir_of
 from jobs.report import print_table
 from jobs.statement import account_named, of_run
 from operators.execute import Happened
-from sources.control_folder import CONTROL_FOLDER, ControlFolder
+from sources.control_folder import CONTROL_FOLDER
 from tests.brokers.floor import plan_of
 from tests.trading.tca.tape import execution, order
 from trading.risk.control import Controls, ScopeState
@@ -55,10 +54,10 @@ def planned(data: Path, settings: Settings = PAPERS) -> Plan:
 
 def lines_of(plan: Plan) -> ControlLines:
     """Return the way to all accounts of a run; nobody answers there."""
-    return ControlLines([ControlLine(f, lambda: 1, 0.0) for f in folders_of_run(plan)])
+    return ControlLines([ControlLine(f, lambda: 1, 0.0) for f in places_of(plan)])
 
 
-def names(folders: list[ControlFolder]) -> list[str]:
+def names(folders: list[Place]) -> list[str]:
     """Return whose folders these are."""
     return [folder.account for folder in folders]
 
@@ -66,14 +65,14 @@ def names(folders: list[ControlFolder]) -> list[str]:
 def test_a_run_is_all_its_accounts_unless_one_is_named(tmp_path: Path) -> None:
     """On paper they lie in the folder of the run, the first one where it always did."""
     plan = planned(tmp_path)
-    both = find_folders(tmp_path, "", "")
+    both = find_places(tmp_path, "", "")
     assert names(both) == ["paper-1", "paper-2"]
     paths = [paper_folder(Path(plan.run_dir), one) for one in PAPERS.accounts]
-    assert [f.path for f in both] == [path / CONTROL_FOLDER for path in paths]
-    assert names(find_folders(tmp_path, "", "paper-2")) == ["paper-2"]
-    assert names(find_folders(tmp_path, "r1", "paper-1")) == ["paper-1"]
+    assert [place.control().path for place in both] == [path / CONTROL_FOLDER for path in paths]
+    assert names(find_places(tmp_path, "", "paper-2")) == ["paper-2"]
+    assert names(find_places(tmp_path, "r1", "paper-1")) == ["paper-1"]
     with pytest.raises(BadUse, match="the run has no account 'paper-3': paper-1, paper-2"):
-        find_folders(tmp_path, "r1", "paper-3")
+        find_places(tmp_path, "r1", "paper-3")
     assert run_dir_of(tmp_path, "") == run_dir_of(tmp_path, "r1") == Path(plan.run_dir)
 
 
@@ -81,7 +80,7 @@ def test_accounts_at_brokers_have_the_folders_that_they_listen_to(tmp_path: Path
     """Each by its broker and id."""
     plan = planned(tmp_path, LIVE)
     wanted = [account_folder(tmp_path, one) / CONTROL_FOLDER for one in LIVE.accounts]
-    assert [folder.path for folder in folders_of_run(plan)] == wanted
+    assert [place.control().path for place in places_of(plan)] == wanted
 
 
 def test_a_kill_reaches_every_account_though_one_folder_is_broken(tmp_path: Path) -> None:
@@ -91,7 +90,7 @@ def test_a_kill_reaches_every_account_though_one_folder_is_broken(tmp_path: Path
     assert found["outcome"] == "written"
     assert "paper-1: written" in found["words"]
     assert "paper-2: written" in found["words"]
-    first, second = find_folders(tmp_path, "", "")
+    first, second = (place.control() for place in find_places(tmp_path, "", ""))
     for folder in (first, second):
         (event,) = folder.new()
         assert (event.kind, event.account) == (ControlKind.KILL, folder.account)
@@ -100,13 +99,13 @@ def test_a_kill_reaches_every_account_though_one_folder_is_broken(tmp_path: Path
     (Path(plan.run_dir) / CONTROL_FOLDER).write_text("not a folder")
     with pytest.raises(BadUse, match="cannot be written"):
         lines_of(plan).kill("Ada", "fire", "")
-    assert [e.account for e in find_folders(other, "", "paper-2")[0].new()] == ["paper-2"]
+    assert [e.account for e in find_places(other, "", "paper-2")[0].control().new()] == ["paper-2"]
 
 
 def test_the_page_sees_the_least_restricted_account_and_each_by_name(tmp_path: Path) -> None:
     """While one of them trades, trading goes on; once all are killed it does not."""
     plan = planned(tmp_path)
-    first, second = find_folders(tmp_path, "", "")
+    first, second = (place.control() for place in find_places(tmp_path, "", ""))
     killed = ScopeState(TradingState.HALTED, killed=True, by="Ada", reason="fire")
     second.write_state(Controls("paper-2", {"": killed, "edge": killed}))
     state = lines_of(plan).state()
@@ -152,7 +151,7 @@ def test_the_command_line_kills_all_raises_one_and_shows_routes(
     assert "Trading states of paper-2" in told
     assert "signals of EURUSD (buy) go to paper-2: cheapest" in told
     code, told = control("resume", "--by", "Ada", "--reason", "well")
-    assert (code, "name the account that may trade again" in told) == (2, True)
+    assert (code, "name the account that is meant" in told) == (2, True)
     code, told = control("resume", "--by", "Ada", "--reason", "well", "--account", "paper-2")
     assert code == 3
 

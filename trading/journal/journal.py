@@ -14,6 +14,9 @@ from trading.journal.projections import Projections, Record, key_of
 from trading.journal.reading import Reader
 from trading.journal.schema import migrate
 
+_TIDY_COMMITS = 100
+"""Commits after which the store's log is folded away: about the 1,000 pages that SQLite allows."""
+
 
 class Journal:
     """The journal of one account in one store; make one with `open`.
@@ -37,6 +40,7 @@ class Journal:
         head = self._reader.verify(self._lease)
         self._pending = Pending(database, self._lease, account, head)
         self._records: dict[tuple[str, ...], Record] = {}
+        self._commits = 0
 
     @classmethod
     def open(cls, dsn: str, account: str) -> Self:
@@ -233,6 +237,13 @@ class Journal:
             self._projections.write(cursor, self._records.values())
         self._pending.settle()
         self._records.clear()
+        self._commits += 1
+
+    def tidy(self) -> None:
+        """Do the store's own work that is due; call it often, where no order waits for it."""
+        if self._commits >= _TIDY_COMMITS:
+            self._commits = 0
+            self._database.fold_log()
 
     def read(self, after_seq: int = 0) -> Iterator[Entry]:
         """Yield the committed entries behind ``after_seq`` (>= 0), each checked, in their order.
@@ -243,6 +254,28 @@ class Journal:
             At the first entry that is not what was written there.
         """
         return self._reader.read(after_seq)
+
+    def of_kind(self, kind: str) -> Iterator[Entry]:
+        """Yield the committed entries of a kind, in their order.
+
+        Each is checked by its own hash; that they follow one another was checked by `open`.
+
+        Raises
+        ------
+        ChainBroken
+            At the first entry that is not what was written there.
+        """
+        return self._reader.of_kind(kind)
+
+    def at(self, seq: int) -> Entry:
+        """Return one committed entry, checked by its own hash.
+
+        Raises
+        ------
+        ChainBroken
+            If it is not there, or not what was written there.
+        """
+        return self._reader.at(seq)
 
     def verify(self, anchor: Head | None = None) -> Head:
         """Check the whole journal again and return its end.

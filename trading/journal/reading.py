@@ -29,6 +29,16 @@ class Reader:
             # SQLAlchemy would bind a 0 of its own here.
             .offset(sa.literal_column("0"))
         )
+        self._select_kind = database.text(
+            sa.select(entries)
+            .where(own, row.kind == sa.bindparam("of"), row.seq > sa.bindparam("after"))
+            .order_by(row.seq)
+            .limit(sa.literal_column(str(_CHUNK)))
+            .offset(sa.literal_column("0"))
+        )
+        self._select_at = database.text(
+            sa.select(entries).where(own, row.seq == sa.bindparam("at"))
+        )
         self._select_hash = database.text(
             sa.select(row.hash, row.fence).where(own, row.seq == sa.bindparam("at"))
         )
@@ -55,6 +65,40 @@ class Reader:
                 yield entry
             if len(rows) < _CHUNK:
                 return
+
+    def of_kind(self, kind: str) -> Iterator[Entry]:
+        """Yield the committed entries of a kind, in their order.
+
+        Raises
+        ------
+        ChainBroken
+            At the first entry whose content is not what its hash says.
+        """
+        after = 0
+        while True:
+            with self._database.translated():
+                cursor = self._database.cursor
+                cursor.execute(self._select_kind, (self._account, kind, after))
+                rows = cursor.fetchall()
+            for row in rows:
+                entry = self._alone(row)
+                after = entry.seq
+                yield entry
+            if len(rows) < _CHUNK:
+                return
+
+    def at(self, seq: int) -> Entry:
+        """Return one committed entry.
+
+        Raises
+        ------
+        ChainBroken
+            If it is missing, or its content is not what its hash says.
+        """
+        row = self._database.one(self._select_at, (self._account, seq))
+        if row is None:
+            raise ChainBroken(self._account, seq, "it is missing")
+        return self._alone(row)
 
     def verify(self, lease: Lease, anchor: Head | None = None) -> Head:
         """Check the whole journal, its end and its lease, and return the end.
@@ -110,6 +154,12 @@ class Reader:
             raise ChainBroken(self._account, head.seq + 1, what)
         if self._start(anchor.seq)[0] != anchor:
             raise ChainBroken(self._account, anchor.seq, "it, or one before it, was written anew")
+
+    def _alone(self, row: tuple[object, ...]) -> Entry:
+        """Return the entry of a row, checked by its own hash."""
+        entry = self._entry(row, int(str(row[1])))
+        check_link(entry, Head(entry.seq - 1, entry.prev_hash), entry.fence)
+        return entry
 
     def _entry(self, row: tuple[object, ...], seq: int) -> Entry:
         account, number, kind, key, ts_event_ns, ts_recv_ns, fence, payload, previous, own = row

@@ -50,7 +50,10 @@ def lacking(event: OrderEvent) -> str:
         return f"{event.kind} that names no order at all"
     if event.kind is EventKind.FILL:
         return fills.lacking(event)
-    return "" if event.terms is not None else "external order without terms"
+    if event.terms is None:
+        return "external order without terms"
+    units = event.terms.quantity_units
+    return "" if units.is_finite() and units > 0 else f"external order of {units} units"
 
 
 def must_not_wait(state: OrderState, event: OrderEvent) -> bool:
@@ -87,6 +90,7 @@ def take_over(account: str, event: OrderEvent) -> Adopted:
     name = order.client_order_id
     if event.kind is EventKind.EXTERNAL:
         text = f"{order.side} {order.quantity_units} {order.symbol} was not sent by us"
+        text += f": {event.reason}" if event.reason else ""
         return Adopted(state, (event,), (Alert(AlertCode.EXTERNAL_ORDER, text, name),))
     effects = _filled(name, EXTERNAL, "a fill of an order that is not known")
     return Adopted(state, (_introduction(order, event), event), effects)

@@ -199,7 +199,8 @@ def _corrected(state: OrderState, event: OrderEvent, key: str, name: Execution) 
     old = state.executions[key]
     quantity, price = _of(event)
     repeated = (quantity, price) == (old.quantity_units, old.price)
-    if event.execution_id in old.ids and (repeated or event.execution_id != event.execution_ref):
+    renamed = event.execution_id != (event.execution_ref or event.execution_id)
+    if event.execution_id in old.ids and (repeated or renamed):
         return None
     ids = tuple(sorted({*old.ids, event.execution_id}))
     if old.busted or precedes(moment_of(event), old.moment):

@@ -61,6 +61,8 @@ def refused(state: OrderState, event: OrderEvent, asked: Asked) -> Outcome:
         marked, _ = doubt(state, _numbered(event, number))
         return marked, (_query(state, "the venue refuses a cancel: it does not know the order"),)
     back = settled(without(state, number))
+    if back.is_whole:
+        return closed(back, "filled"), ()
     effects: tuple[Effect, ...] = ()
     if asked == "cancel":
         effects = (_query(state, "the venue refuses a cancel: too late"),)
@@ -84,10 +86,10 @@ def replaced(state: OrderState, event: OrderEvent) -> Outcome:
     if not state.is_open:
         return _of_closed(state), ()
     # An order whose terms the venue has changed is one that it has.
-    if state.underlying == "pending_new":
-        state = _acknowledged(state)
+    if state.prev == "pending_new":
+        state = but(state, prev="accepted")
     state = settled(without(state, 0, *([] if number is None else [number])))
-    if state.order.quantity_units <= state.cum_units:
+    if state.is_whole:
         return closed(state, "filled"), ()
     return _next(state, ())
 
@@ -138,8 +140,7 @@ def restates_nothing(state: OrderState, event: OrderEvent) -> bool:
     """Say whether REPLACED tells what is in force, or what was and is no more."""
     if answered(state, event, "replace") is not None:
         return False
-    moment = moment_of(event)
-    old = state.terms_moment is not None and precedes(moment, state.terms_moment)
+    old = precedes(moment_of(event), state.terms_moment)
     told = event.terms is None or same_terms(state, event.terms)
     known = 0 < event.request < state.known_request
     return old or known or (told and 0 <= event.request <= state.known_request)
@@ -150,15 +151,9 @@ def witnessed(state: OrderState, moment: Moment) -> OrderState:
     return but(state, moment=later(moment, state.moment))
 
 
-def _acknowledged(state: OrderState) -> OrderState:
-    if state.prev is not None:
-        return but(state, prev="accepted")
-    return but_order(state, status="accepted")
-
-
 def _next(state: OrderState, effects: tuple[Effect, ...]) -> Outcome:
-    """Let a queued replace go, if nothing stands in its way any more."""
-    if state.queued is None or state.status in ("pending_replace", "pending_cancel"):
+    """Let a queued replace go, unless the one before it is still under way."""
+    if state.queued is None or state.status == "pending_replace":
         return state, effects
     due = ReplaceDue(state.order.client_order_id, state.queued)
     return but(state, queued=None), (*effects, due)

@@ -114,9 +114,14 @@ class _Attended:
         """Go on with the life's own."""
         return self._life.logic
 
-    def attend(self, *, records: bool) -> list[Out]:
+    @property
+    def opens(self) -> bool:
+        """Whether the life may take new risk."""
+        return self._life.account.opens
+
+    def attend(self, *, records: bool, heard_ns: Mapping[str, int]) -> list[Out]:
         """Let the life attend."""
-        return self._life.account.attend(records=records)
+        return self._life.account.attend(records=records, heard_ns=heard_ns)
 
 
 class Pair:

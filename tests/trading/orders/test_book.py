@@ -6,6 +6,7 @@ import pytest
 
 from domain.errors import BadUse, Corrupt
 from domain.order_events import EventKind
+from domain.orders import OrderTerms
 from tests.trading.orders.making import ACCOUNT, NAME, SECOND_NS, event, fill, order, terms
 from trading.orders.book import OrderBook
 from trading.orders.effects import (
@@ -117,6 +118,16 @@ def test_what_is_no_transition_is_kept_told_and_asked_about() -> None:
     assert book[NAME].status == "pending_new"
 
 
+@pytest.mark.parametrize("units", ["0", "-1", "NaN", "Infinity"])
+def test_an_external_order_of_nothing_is_kept_told_and_not_taken_over(units: str) -> None:
+    """No order can be opened for it, and it must not end the process."""
+    told = OrderTerms(Decimal(units))
+    report = event("external", 3, "", venue_order_id="v9", symbol="EURUSD", side="buy", terms=told)
+    effects = _book(SUBMIT).apply(report)
+    assert _kinds(effects) == ["Quarantined", "Alert", "NeedsReconcile"]
+    assert _alerts(effects) == [AlertCode.UNKNOWN_ORDER]
+
+
 def test_our_own_mistakes_do_not_wait() -> None:
     """A cancel of a closed order is no transition at once, and nothing is sent for it."""
     book = _book(SUBMIT, ACK, fill("e1", 100, 3))
@@ -221,6 +232,8 @@ def test_exposure_counts_the_larger_terms_while_a_replace_is_open() -> None:
     assert book.exposure() == {"EURUSD": Exposure(Decimal(150))}
     book.apply(fill("e1", 40, 4))
     assert book.exposure() == {"EURUSD": Exposure(Decimal(110))}
+    book.apply(fill("e2", 60, 5))
+    assert book.exposure() == {"EURUSD": Exposure(Decimal(50))}
 
 
 def test_an_order_in_doubt_is_exposure() -> None:

@@ -2,46 +2,30 @@
 
 from decimal import Decimal
 from itertools import product
-from typing import Any
 
 import pytest
 
-from domain.order_events import EventKind
+from domain.order_events import EventKind, OrderEvent
 from domain.orders import OrderStatus
-from tests.trading.orders.making import event, fill, order, played, terms
+from tests.trading.orders.making import event, fill, played, terms
 from tests.trading.orders.row_cases import (
-    CANCELED,
-    CANCELING,
+    CANCEL,
     CASES,
-    EXPIRED,
     FILLED,
-    HELD,
+    LOST,
     NEW,
+    NOT_FOUND,
     OPEN,
-    PARTIAL,
-    REJECT,
-    REPLACING,
-    TRIGGERED,
+    PART,
+    REPLACE,
 )
+from tests.trading.orders.statuses import STATES, plain_fields
 from trading.orders.machine import RULES, Verdict, apply
-from trading.orders.state import OrderState, opened
-from trading.orders.table import ROWS
+from trading.orders.state import working
+from trading.orders.table import ROWS, Row
 
-STATES: dict[OrderStatus, OrderState] = {
-    "initialized": opened(order()),
-    "denied": played(event("risk_deny", 1)),
-    "pending_new": played(*NEW),
-    "accepted": played(*OPEN),
-    "triggered": played(*OPEN, TRIGGERED),
-    "partially_filled": played(*PARTIAL),
-    "pending_replace": played(*REPLACING),
-    "pending_cancel": played(*CANCELING),
-    "suspended": played(*HELD),
-    "filled": played(*FILLED),
-    "canceled": played(*OPEN, CANCELED),
-    "expired": played(*OPEN, EXPIRED),
-    "rejected": played(*NEW, REJECT),
-}
+GONE = event("send_unknown", 8, request=-1)
+CANCEL_LOST = event("send_unknown", 8, request=1)
 
 
 def test_every_row_has_a_life_that_takes_it() -> None:
@@ -67,17 +51,63 @@ def test_a_row_leads_where_the_contract_says(row_id: str) -> None:
     assert applied.verdict is (Verdict.ADOPT if adopted else Verdict.APPLIED)
 
 
-def _of(kind: EventKind) -> dict[str, Any]:
-    fields: dict[str, Any] = {"request": 2}
-    if kind in (EventKind.FILL, EventKind.CORRECT):
-        fields |= {"execution_id": "e9", "quantity_units": 5, "price": "1.1"}
-    if kind in (EventKind.BUST, EventKind.CORRECT):
-        fields |= {"execution_ref": "e1"}
-    if kind in (EventKind.REPLACE_REQUEST, EventKind.REPLACED, EventKind.EXTERNAL):
-        fields |= {"terms": terms(120)}
-    if kind in (EventKind.STATUS, EventKind.EXTERNAL):
-        fields |= {"status": "accepted"}
-    return fields
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.row_id)
+def test_a_row_says_where_it_leads(row: Row) -> None:
+    """What stands in the table is what happens; a fill that leaves nothing leads to filled."""
+    *before, one = CASES[row.row_id][0]
+    state = played(*before)
+    after = apply(state, one).state
+    leads = {
+        "same": state.status,
+        "prev": state.prev,
+        "underlying": state.status,
+        "working": working(after),
+    }
+    kinds = {
+        "report": {EventKind.STATUS, EventKind.EXTERNAL},
+        "remainder": {EventKind.BUST, EventKind.CORRECT, EventKind.REPLACED},
+        "adopted": {EventKind.FILL, EventKind.ACK},
+    }
+    if row.to in kinds:
+        assert row.kind in kinds[row.to]
+    elif row.kind is EventKind.FILL and not after.order.leaves_units and after.is_open is False:
+        assert after.status in ("filled", leads.get(row.to))
+    else:
+        assert after.status == leads.get(row.to, row.to)
+    assert (row.to == "underlying") <= (after.prev is not None)
+
+
+@pytest.mark.parametrize(
+    ("before", "status", "row_id"),
+    [
+        ((*NEW, LOST), "rejected", "T13"),
+        ((*OPEN, GONE), "canceled", "A14"),
+        ((*NEW, LOST, PART, GONE), "canceled", "A14"),
+        ((*NEW, CANCEL, LOST), "rejected", "A13"),
+        ((*OPEN, CANCEL, CANCEL_LOST), "canceled", "A14"),
+        ((*NEW, CANCEL, CANCEL_LOST, PART), "canceled", "A14"),
+    ],
+)
+def test_not_found_ends_an_order_by_what_was_ever_seen_of_it(
+    before: tuple[OrderEvent, ...], status: OrderStatus, row_id: str
+) -> None:
+    """One that never showed was rejected; one that was taken or filled is gone."""
+    applied = apply(played(*before), NOT_FOUND)
+    assert (applied.row_id, applied.state.status) == (row_id, status)
+
+
+@pytest.mark.parametrize(("quantity", "row_id"), [(99, "A16a"), (100, "A16a"), (101, "A16b")])
+def test_terms_of_a_filled_order_open_it_only_with_something_left(
+    quantity: int, row_id: str
+) -> None:
+    """At exactly what is filled nothing is."""
+    assert apply(played(*FILLED), event("replaced", 3, terms=terms(quantity))).row_id == row_id
+
+
+def test_a_replaced_filled_order_without_terms_stays_filled() -> None:
+    """Told late, and telling nothing."""
+    later = (*OPEN, REPLACE, fill("e1", 100, 9), event("replaced", 8))
+    assert apply(played(*later[:-1]), later[-1]).state.status == "filled"
 
 
 @pytest.mark.parametrize(("status", "kind"), list(product(STATES, EventKind)))
@@ -85,7 +115,7 @@ def test_what_has_no_row_changes_nothing(status: OrderStatus, kind: EventKind) -
     """Every status with every kind: a row or a rule takes the event, or the state is as it was."""
     state = STATES[status]
     assert state.status == status
-    applied = apply(state, event(kind, 20, **_of(kind)))
+    applied = apply(state, event(kind, 20, **plain_fields(kind)))
     has_row = any(status in row.origins and row.kind is kind for row in ROWS)
     if applied.verdict is Verdict.INVALID:
         assert applied.state is state
@@ -101,7 +131,7 @@ def test_nothing_but_the_first_event_of_an_order_leaves_denied() -> None:
     """A denied order is denied for good, whatever comes."""
     denied = STATES["denied"]
     for kind in EventKind:
-        applied = apply(denied, event(kind, 20, **_of(kind)))
+        applied = apply(denied, event(kind, 20, **plain_fields(kind)))
         assert applied.state is denied
 
 
