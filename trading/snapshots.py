@@ -16,7 +16,7 @@ SNAPSHOT_VERSION = 4
 """Versions before knew one order a symbol and no journal: a run of theirs cannot go on."""
 
 
-class ExecutionState(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+class ExecutionState(msgspec.Struct, forbid_unknown_fields=True):
     """All state of one account's engine, but for what the journal has.
 
     Attributes
@@ -82,8 +82,9 @@ def mode_of(mode: PositionMode) -> PositionMode | UnsetType:
 def dump(state: ExecutionState) -> dict[str, Any]:
     """Write the state as a mapping of numbers, strings, bytes and lists; money is text."""
     plain: dict[str, Any] = msgspec.to_builtins(state, builtin_types=(bytes,))
-    if not state.handlers:
-        del plain["handlers"]
+    for name in ("handlers", "elsewhere"):
+        if not plain[name]:
+            del plain[name]
     return plain
 
 
