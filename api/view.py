@@ -111,7 +111,9 @@ class View:
                     if self._models.apply_event(record):
                         self._touch("models")
                 case Order():
-                    if self._orders.put(record.client_order_id, order_row(record)):
+                    if self._orders.put(
+                        f"{record.account}/{record.client_order_id}", order_row(record)
+                    ):
                         self._touch("orders")
                 case Execution():
                     self._apply_execution(record)
@@ -143,11 +145,11 @@ class View:
             self._touch(f"markers {signal.symbol}")
 
     def _apply_execution(self, fill: Execution) -> None:
-        row = execution_row(fill)
-        if self._executions.put(fill.execution_id, row):
+        row, name = execution_row(fill), f"{fill.account}/{fill.execution_id}"
+        if self._executions.put(name, row):
             self._touch("executions")
         own = self._fills_of.setdefault(fill.symbol, Recent(MAX_ROWS))
-        if own.put(fill.execution_id, row):
+        if own.put(name, row):
             self._touch(f"markers {fill.symbol}")
 
     def _apply_position(self, position: Position) -> None:

@@ -19,10 +19,10 @@ from benchmarks.result import Bar, Measured, median
 from clickhouse.migrate import connect, migrate
 from config.plan import Plan
 from config.settings import Settings, settings_of, without_secrets
+from dataflows.accounts import open_accounts
 from dataflows.context import Context, decision_config, models_dir
 from dataflows.execution import say, say_alert
 from dataflows.fused import Takers, build_backtest
-from dataflows.paper_account import PaperAccount
 from domain.deployments import ModelSwitch, Stage
 from domain.log import LogAddress
 from domain.ticks import Kind
@@ -141,11 +141,11 @@ def _rate(
     plan = _plan(data, settings, choice, deployments)
     clock = time.time_ns  # noqa: TID251 - the edge: the lease of the journal alone reads it
     context = Context(plan, settings, Quiesce(), Meter("bench", clock), clock)
-    paper = PaperAccount(settings, context.symbols, None, plan.run, clock, say_alert(context), say)
+    accounts = open_accounts(context, say, say_alert(context), None)
     started = time.perf_counter()
     takers = Takers(judged, closed, decided, happened)
-    flow = build_backtest(context, paper, decision_config(context), takers)
+    flow = build_backtest(context, accounts, decision_config(context), takers)
     engine.run(flow, _EPOCH_MS, None)
     seconds = time.perf_counter() - started
-    paper.close()
+    accounts.close()
     return counts["ticks"] / seconds

@@ -35,6 +35,17 @@ class Pnl(NamedTuple):
     equity: Decimal | None
 
 
+class Counts(NamedTuple):
+    """Orders of an account that went to its broker, those that our own checks refused, and fills.
+
+    An order counts once, however many events it had.
+    """
+
+    orders: int
+    orders_denied: int
+    fills: int
+
+
 def rows(client: Client, query: str, **parameters: Any) -> list[tuple[Any, ...]]:
     """Return the rows of a query; ``{name:Type}`` in it stands for a parameter."""
     return [tuple(row) for row in client.query(query, parameters=parameters).result_rows]
@@ -106,7 +117,7 @@ def bars_by_timeframe(client: Client, run: str, timeframes: Iterable[str]) -> di
 def orders_sent(client: Client, run: str) -> int:
     """Return how many orders went to the broker, however many events each of them had."""
     query = (
-        "SELECT uniqExact(client_order_id) FROM orders "
+        "SELECT uniqExact(account, client_order_id) FROM orders "
         "WHERE run = {run:String} AND status != 'denied'"
     )
     return int(rows(client, query, run=run)[0][0])
@@ -116,7 +127,7 @@ def orders_denied(client: Client, run: str) -> dict[str, int]:
     """Return how many orders our own checks refused, by reason."""
     found = rows(
         client,
-        "SELECT reason, uniqExact(client_order_id) FROM orders "
+        "SELECT reason, uniqExact(account, client_order_id) FROM orders "
         "WHERE run = {run:String} AND status = 'denied' GROUP BY reason ORDER BY reason",
         run=run,
     )
@@ -141,6 +152,26 @@ def pnl(client: Client, run: str) -> dict[str, Pnl]:
         total=ACCOUNT_TOTAL,
     )
     return {account: Pnl(*values) for account, *values in found}
+
+
+def by_account(client: Client, run: str) -> dict[str, Counts]:
+    """Return what each account of a run has done, accounts ascending."""
+    found = rows(
+        client,
+        "SELECT account, uniqExactIf(client_order_id, status != 'denied'), "
+        "uniqExactIf(client_order_id, status = 'denied') FROM orders "
+        "WHERE run = {run:String} GROUP BY account ORDER BY account",
+        run=run,
+    )
+    filled = rows(
+        client,
+        "SELECT account, count() FROM executions FINAL WHERE run = {run:String} GROUP BY account",
+        run=run,
+    )
+    fills_of = dict(filled)
+    return {
+        account: Counts(sent, denied, fills_of.get(account, 0)) for account, sent, denied in found
+    }
 
 
 def sha256_bars(client: Client, run: str) -> str:

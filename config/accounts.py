@@ -10,11 +10,19 @@ LEDGER_FILE = "ledger.sqlite"
 
 def account_of(settings: Settings) -> str:
     """Return the name of the account: the broker's own, where there is one."""
-    return settings.broker.account_id or settings.execution.account
+    return settings.account
+
+
+def paper_folder(run_dir: Path, settings: Settings) -> Path:
+    """Return the folder of an account on paper: the run's own for the first one."""
+    return accounts_folder(run_dir) / settings.account if settings.broker.suffix else run_dir
 
 
 def accounts_folder(data_dir: Path) -> Path:
-    """Return the folder of all accounts at brokers, each in one named ``KIND-ACCOUNT``."""
+    """Return the folder of all accounts at brokers, each in one named ``KIND-ACCOUNT``.
+
+    In the folder of a run it has the further accounts on paper, by their names.
+    """
     return data_dir / "accounts"
 
 

@@ -1,9 +1,12 @@
-"""The base of every section of the settings, and the bounds that several share."""
+"""The base of every section of the settings, and what several share."""
 
 from decimal import Decimal
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
+
+ENV_PREFIX = "AIFX__"
+"""How the name of an environment variable begins that holds a setting."""
 
 Positive = Annotated[int, Field(gt=0)]
 Fraction = Annotated[Decimal, Field(gt=0, le=1)]

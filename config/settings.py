@@ -6,11 +6,12 @@ default here. Unknown names are refused in both, so that a typing error cannot p
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    BaseModel,
     Field,
     SecretStr,
     ValidationError,
@@ -24,22 +25,26 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from config.section import ENV_PREFIX as ENV_PREFIX
 from config.section import Positive, Section
 from config.trading_settings import (
     BrokerSettings,
     ExecutionSettings,
+    FurtherBrokerSettings,
     PaperSettings,
     RiskSettings,
+    check_together,
 )
 from domain.bars import DEFAULT_TIMEFRAMES, order_of
 from domain.deployments import Slot
 from domain.errors import BadUse
 
-ENV_PREFIX = "AIFX__"
 FILE_NAME = "aifx.toml"
 
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Unit = Annotated[float, Field(ge=0, le=1)]
+AccountKey = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$")]
+"""Name of a further account's section, as a variable of the environment can spell it."""
 
 ROLES = ("online", "xgboost", "forest", "lstm", "rules")
 """Roles of the ensemble; each has a weight of its own name."""
@@ -249,6 +254,39 @@ class Settings(BaseSettings):
     paper: PaperSettings = PaperSettings()
     engine: EngineSettings = EngineSettings()
     dashboard: DashboardSettings = DashboardSettings()
+    brokers: dict[AccountKey, FurtherBrokerSettings] = {}
+    """Further accounts of the run by the name of their section; ``broker`` is the first."""
+
+    @property
+    def account(self) -> str:
+        """Name of the first account: the broker's own, where there is one."""
+        return self.broker.account_id or self.execution.account
+
+    @property
+    def accounts(self) -> "tuple[Settings, ...]":
+        """Settings of each account of the run as if it were the only one; the first comes first."""
+        return (self, *(self._of_one(broker) for broker in self.brokers.values()))
+
+    @property
+    def is_routed(self) -> bool:
+        """Whether it must be said for each signal which account may open a position for it."""
+        return bool(self.brokers or self.broker.symbols)
+
+    def _of_one(self, broker: FurtherBrokerSettings) -> "Settings":
+        own = {"execution": broker.execution_of(self.execution), "paper": broker.paper}
+        return self.model_copy(update={"broker": broker, "brokers": {}, **own})
+
+    @field_validator("brokers")
+    @classmethod
+    def _name_sections(
+        cls, brokers: dict[str, FurtherBrokerSettings]
+    ) -> dict[str, FurtherBrokerSettings]:
+        return {name: brokers[name].model_copy(update={"name": name}) for name in sorted(brokers)}
+
+    @model_validator(mode="after")
+    def _accounts_fit_together(self) -> "Settings":
+        check_together([(one.account, one.broker) for one in self.accounts])
+        return self
 
     @classmethod
     def settings_customise_sources(
@@ -309,7 +347,8 @@ def settings_of(values: Mapping[str, Any]) -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        msg = f"setting {where}: {first['msg']} (see config/settings.py for names and bounds)"
+        what = f"setting {where}" if where else "settings"
+        msg = f"{what}: {first['msg']} (see config/settings.py for names and bounds)"
         raise BadUse(msg) from error
     except SettingsError as error:
         # A whole section given as one variable must be JSON; the value may be secret, so no cause.
@@ -320,24 +359,30 @@ def settings_of(values: Mapping[str, Any]) -> Settings:
 def without_secrets(settings: Settings) -> dict[str, Any]:
     """Return the tree as plain values, secrets left out: safe to write to disk."""
     plain = settings.model_dump(mode="json")
-    for section, name, _ in _secrets(settings):
-        del plain[section][name]
+    for path, _ in _secrets(settings):
+        *above, name = path
+        part = plain
+        for step in above:
+            part = part[step]
+        del part[name]
     return plain
 
 
 def secrets_of(settings: Settings) -> dict[str, str]:
     """Return the secrets that are set, by the variable that hands each to a worker."""
     return {
-        f"{ENV_PREFIX}{section}__{name}".upper(): value.get_secret_value()
-        for section, name, value in _secrets(settings)
+        f"{ENV_PREFIX}{'__'.join(path)}".upper(): value.get_secret_value()
+        for path, value in _secrets(settings)
         if value.get_secret_value()
     }
 
 
-def _secrets(settings: Settings) -> list[tuple[str, str, SecretStr]]:
-    return [
-        (section, name, value)
-        for section in Settings.model_fields
-        for name, value in getattr(settings, section)
-        if isinstance(value, SecretStr)
-    ]
+def _secrets(
+    part: object, path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], SecretStr]]:
+    """Yield every secret below a part of the tree, with its way there."""
+    if isinstance(part, SecretStr):
+        yield path, part
+    elif isinstance(part, Mapping | BaseModel):
+        for name, value in part.items() if isinstance(part, Mapping) else part:
+            yield from _secrets(value, (*path, name))

@@ -1,12 +1,13 @@
 """Settings of the account: how it trades, within which limits, and at which broker."""
 
+from collections.abc import Sequence
 from datetime import time
 from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, model_validator
 
-from config.section import Amount, Fraction, Level, Natural, Positive, Section, Share
+from config.section import ENV_PREFIX, Amount, Fraction, Level, Natural, Positive, Section, Share
 
 _TLS_DETAILS = ("tls_ca_file", "tls_certificate_file", "tls_key_file", "tls_server_name")
 
@@ -208,6 +209,32 @@ class BrokerSettings(Section):
     """FIX: order types that were agreed beyond those that every counterparty takes."""
     instruments_file: str = ""
     """FIX: JSON list of the pairs as agreed with the counterparty; empty: usual steps and sizes."""
+    symbols: tuple[str, ...] = ()
+    """Pairs in which signals may open positions here; empty: all that its venue trades."""
+
+    @property
+    def section(self) -> str:
+        """Name of the section that this is."""
+        return "broker"
+
+    @property
+    def suffix(self) -> str:
+        """What the names of the account's steps end with; empty for the first account of a run."""
+        return ""
+
+    @property
+    def logon(self) -> tuple[object, ...] | None:
+        """What tells its logon from others at the same broker; None where accounts share one."""
+        if self.kind == "ib":
+            return self.kind, self.host, self.port, self.client_id
+        if self.kind == "fix":
+            return self.kind, self.host, self.port, self.sender, self.target, self.sender_sub
+        return None
+
+    @property
+    def token_variable(self) -> str:
+        """Name of the environment variable that holds the token where no file does."""
+        return f"{ENV_PREFIX}{self.section.replace('.', '__')}__token".upper()
 
     @model_validator(mode="after")
     def _fit_together(self) -> "BrokerSettings":
@@ -219,3 +246,63 @@ class BrokerSettings(Section):
             msg = f"broker.{named[0]} is of no use without broker.tls: set it, or take the name out"
             raise ValueError(msg)
         return self
+
+
+class FurtherBrokerSettings(BrokerSettings):
+    """Another account of the same run; ``[brokers.NAME]`` in the file."""
+
+    name: str = ""
+    """Of the section; set by it."""
+    account_currency: Annotated[str, Field(pattern=r"^([A-Z]{3})?$")] = ""
+    """Empty: ``execution.account_currency``."""
+    start_balance: Amount | None = None
+    """None: ``execution.start_balance``."""
+    paper: PaperSettings = PaperSettings()
+    """Its own paper venue, where ``kind`` is ``paper``."""
+
+    @property
+    def section(self) -> str:
+        """Name of the section that this is."""
+        return f"brokers.{self.name}"
+
+    @property
+    def suffix(self) -> str:
+        """What the names of the account's steps end with."""
+        return f"_{self.name}"
+
+    def execution_of(self, first: ExecutionSettings) -> ExecutionSettings:
+        """Return how this account trades: as the first one, on its own money."""
+        return first.model_copy(
+            update={
+                "account_currency": self.account_currency or first.account_currency,
+                "start_balance": self.start_balance or first.start_balance,
+            }
+        )
+
+    @model_validator(mode="after")
+    def _is_named(self) -> "FurtherBrokerSettings":
+        if not self.account_id:
+            msg = "account_id must name the account: each account of a run has a name of its own"
+            raise ValueError(msg)
+        return self
+
+
+def check_together(accounts: Sequence[tuple[str, BrokerSettings]]) -> None:
+    """Refuse accounts, each with its name, that cannot share a run.
+
+    Raises
+    ------
+    ValueError
+        If two have one name or one logon, or some are on paper and others at brokers.
+    """
+    names = [name for name, _ in accounts]
+    if len(set(names)) != len(names):
+        msg = f"the accounts of a run need names of their own, not {', '.join(names)}"
+        raise ValueError(msg)
+    if len({broker.kind == "paper" for _, broker in accounts}) > 1:
+        msg = "accounts on paper and at brokers cannot share a run: they live on other clocks"
+        raise ValueError(msg)
+    logons = [broker.logon for _, broker in accounts if broker.logon is not None]
+    if len(set(logons)) != len(logons):
+        msg = "two accounts have one logon: give each a client_id, or a sender, of its own"
+        raise ValueError(msg)

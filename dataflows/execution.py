@@ -6,65 +6,22 @@ from pathlib import Path
 
 import bytewax.operators as op
 from bytewax.dataflow import Dataflow
-from bytewax.operators import KeyedStream
 
-from config.accounts import account_of
+from dataflows.accounts import act_all, open_accounts
 from dataflows.context import Context
 from dataflows.graph import Writer, log_source, symbols_by_partition
-from dataflows.live_account import LiveAccount, open_live_account
-from dataflows.paper_account import PaperAccount
-from dataflows.quality import TOPICS, log_of, measure
+from dataflows.quality import TOPICS, log_of
+from dataflows.routing import learning, read_costs, route
 from domain.log import OutRecord, Polled
 from domain.nanos import iso
 from domain.predictions import Signal
 from domain.ticks import TickBatch
 from domain.topics import Topic, encode
 from operators.decode import by_symbol, structs_of, ticks_of
-from operators.execute import NUDGE, Account, ExecuteStep, Happened, Heard, Nudge, kind_of
-from operators.keyed import keyed
+from operators.execute import NUDGE, Happened, Heard, Nudge, kind_of
 from sources.nudging import NudgedSource
 from trading.engine import stream_of
 from trading.orders.effects import Alert
-
-EXECUTE_STEP = "execute"
-
-ByAccount = KeyedStream[TickBatch | Heard | Nudge]
-
-
-def execute(context: Context, events: ByAccount, account: Account) -> KeyedStream[Happened]:
-    """Wire the account's step: quotes and signals keyed by account in, events out."""
-    return keyed(
-        EXECUTE_STEP,
-        events,
-        lambda key, state: ExecuteStep(key, account, state, context.wall_ns, context.meter.observe),
-        lambda _: account_of(context.settings),
-    )
-
-
-def open_account(context: Context) -> LiveAccount | PaperAccount:
-    """Open the run's account, at its broker or on paper.
-
-    Raises
-    ------
-    Corrupt
-        If its ledger or the paper venue's store cannot be trusted.
-    BadUse, Retry
-        If the broker refuses it, or cannot be reached.
-    """
-    settings, plan = context.settings, context.plan
-    if settings.broker.kind == "paper":
-        return PaperAccount(
-            settings,
-            context.symbols,
-            Path(plan.run_dir),
-            plan.run,
-            context.wall_ns,
-            say_alert(context),
-            say,
-        )
-    return open_live_account(
-        settings, context.symbols, Path(plan.data_dir), plan.run, context.wall_ns, say
-    )
 
 
 def say(line: str) -> None:
@@ -91,7 +48,6 @@ def build(context: Context) -> Dataflow:
         If the ledger or the venue's store cannot be trusted.
     """
     flow = Dataflow("execution")
-    account = account_of(context.settings)
     homes = symbols_by_partition(context)
 
     def split(polled: Polled | None) -> Iterable[TickBatch | Heard | Nudge]:
@@ -108,13 +64,17 @@ def build(context: Context) -> Dataflow:
                 yield Heard(mine, polled.stamp.wall_ns)
         context.meter.add("undecodable", len(dead))
 
-    opened = open_account(context)
+    run_dir = Path(context.plan.run_dir)
+    accounts = open_accounts(context, say, say_alert(context), run_dir)
     source = NudgedSource(
-        log_source(context, "execution", context.meter.observe), opened.wanted, opened.busy
+        log_source(context, "execution", context.meter.observe), accounts.wanted, accounts.busy
     )
     events = op.flat_map("split", op.input("log", flow, source), split)
-    keyed_events = op.key_on("by_account", events, lambda _: account)
-    happened = execute(context, keyed_events, opened)
+    if context.settings.is_routed:
+        costs = read_costs(run_dir)
+        events = route(context, events, accounts, costs, say, run_dir)
+    acts = act_all(context, events, accounts, quality=context.settings.execution.quality)
+    happened = acts.happened
     writer = Writer(context)
     for topic, counter in (
         (Topic.ORDERS, "order_events"),
@@ -123,8 +83,10 @@ def build(context: Context) -> Dataflow:
         (Topic.CONTROL, "control_events"),
     ):
         writer.to(topic, op.flat_map_value(f"{topic}_log", happened, _log(topic)), counter)
-    if context.settings.execution.quality:
-        measured = measure(context, keyed_events, happened)
+    if acts.measured is not None:
+        measured = acts.measured
+        if context.settings.is_routed:
+            measured = op.map_value("learn_costs", measured, learning(accounts, costs))
         for topic in TOPICS:
             name = topic.name.lower()
             writer.to(topic, op.flat_map_value(f"{name}_log", measured, log_of(topic)), name)

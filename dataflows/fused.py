@@ -11,24 +11,24 @@ import bytewax.operators as op
 from bytewax.dataflow import Dataflow
 from bytewax.operators import KeyedStream
 
+from dataflows.accounts import Accounts, Event, act_all
 from dataflows.context import Context, bar_config, open_feed, quality_config
-from dataflows.execution import execute
 from dataflows.graph import consider, decide
 from dataflows.ingest import JUDGE_STEP
-from dataflows.paper_account import PaperAccount
-from dataflows.quality import measure
+from dataflows.routing import route
 from domain.deployments import ModelSwitch
 from domain.ticks import TickBatch
 from features.quality import Judged
 from operators import warm
 from operators.decide import Closed, Considered, Decided, DecisionConfig
 from operators.decode import by_symbol
-from operators.execute import Happened, Heard, Nudge
+from operators.execute import Happened, Heard
 from operators.ingest import JudgeLogic
 from operators.keyed import keyed
 from operators.quality import Measured
 from sinks.collect import CollectSink
 from sources.feed_source import PART, FeedSource, FeedSourceConfig
+from trading.routing.learning import AccountCosts
 
 X = TypeVar("X")
 
@@ -50,42 +50,47 @@ class Takers:
 
 def build_backtest(
     context: Context,
-    paper: PaperAccount,
+    accounts: Accounts,
     decisions: DecisionConfig,
     takers: Takers,
     batch_rows: int = BATCH_ROWS,
     switches: tuple[ModelSwitch, ...] = (),
+    costs: AccountCosts | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Dataflow:
     """Wire feed, quality, decisions and execution into one flow.
 
     Parameters
     ----------
-    context, paper, decisions, takers
-        Run and hooks, the account, models and rule, who takes what comes out.
+    context, accounts, decisions, takers
+        Run and hooks, the accounts on paper, models and rule, who takes what comes out.
     batch_rows
         Most rows of one batch (> 0).
     switches
         Of models, in order of ``effective_ns``: they stand in the log a minute before it.
+    costs
+        What the accounts have cost, where signals are routed among them; None: nothing is known.
+    say
+        Told of each change of a route.
     """
     flow = Dataflow("backtest")
-    account = paper.config.account
     judged = _judged(context, flow, batch_rows, switches)
     ticks = _by_symbol(context, judged)
     bars = bar_config(context.settings)
     closed, considered = consider(bars, context.symbols, context.symbols, ticks, None)
     decided = decide(decisions, considered)
-    quotes = op.map("quotes", ticks, lambda item: _for_account(account, item[1]))
-    signals = op.map(
-        "signals", decided, lambda item: _for_account(account, Heard(item[1].signals, 0))
-    )
+    quotes = op.map("quotes", ticks, _quotes)
+    signals = op.map("signals", decided, lambda item: _event(Heard(item[1].signals, 0)))
     events = op.merge("account_events", quotes, signals)
-    happened = execute(context, events, paper)
+    if context.settings.is_routed:
+        events = route(context, events, accounts, costs or AccountCosts(), say, None)
+    acts = act_all(context, events, accounts, quality=takers.measured is not None)
     _take("judged", judged, takers.judged)
     _take("closed", closed, takers.closed)
     _take("decided", decided, takers.decided)
-    _take("happened", happened, takers.happened)
-    if takers.measured is not None:
-        _take("measured", measure(context, events, happened), takers.measured)
+    _take("happened", acts.happened, takers.happened)
+    if takers.measured is not None and acts.measured is not None:
+        _take("measured", acts.measured, takers.measured)
     return flow
 
 
@@ -133,8 +138,12 @@ def _by_symbol(context: Context, judged: KeyedStream[Judged]) -> KeyedStream[Tic
     return op.key_on("by_symbol", op.flat_map("split", judged, split), lambda batch: batch.symbol)
 
 
-def _for_account(account: str, event: TickBatch | Heard) -> tuple[str, TickBatch | Heard | Nudge]:
-    return account, event
+def _quotes(item: tuple[str, TickBatch]) -> Event:
+    return item[1]
+
+
+def _event(heard: Heard) -> Event:
+    return heard
 
 
 def _take(name: str, stream: KeyedStream[X], take: Callable[[X], None]) -> None:

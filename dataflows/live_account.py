@@ -103,9 +103,13 @@ class LiveAccount:
         self.switch.start()
         self._log_on_at_venue()
         instruments = self.gateway.venue.instruments()
-        missing = [symbol for symbol in self._symbols if symbol not in instruments]
+        broker = self._settings.broker
+        missing = [name for name in broker.symbols or self._symbols if name not in instruments]
         if missing:
-            msg = f"{self.gateway.venue.name} does not trade {', '.join(missing)} in this account"
+            msg = (
+                f"{self.gateway.venue.name} does not trade {', '.join(missing)} in this account: "
+                f"name the pairs that it is for in {broker.section}.symbols"
+            )
             raise BadUse(msg)
         self.config = execution_config(self._settings, self._symbols, instruments)
         check_capabilities(self.config, self.gateway.venue.capabilities)
@@ -153,6 +157,11 @@ class LiveAccount:
         care.speak()
         self._show(care.readiness, now_ns)
         return logic
+
+    @property
+    def logic(self) -> ExecutionLogic | None:
+        """The engine; None until it is built."""
+        return self._logic
 
     @property
     def ready(self) -> bool:

@@ -66,6 +66,8 @@ class PaperAccount:
             # Runs on paper would share the journal of one account, and take each other's past.
             msg = "execution.ledger_dsn is for accounts at a broker: a run on paper keeps its own"
             raise BadUse(msg)
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
         dsn = "sqlite://" if folder is None else f"sqlite:///{folder / LEDGER_FILE}"
         self.journal = Journal.open(dsn, account_of(settings))
         self.writer = Writer(self.journal, wall_ns, settings.execution.lease_ms * MS_NS, holder)
@@ -94,6 +96,11 @@ class PaperAccount:
             self._requests = ControlFolder(folder / CONTROL_FOLDER, self.config.account)
         self.writer.acquire()
         self.gateway.start(self._market.hear)
+
+    @property
+    def logic(self) -> ExecutionLogic | None:
+        """The engine; None until it is built."""
+        return self._logic
 
     @property
     def ready(self) -> bool:

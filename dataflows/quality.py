@@ -48,22 +48,31 @@ def tca_config(settings: Settings, symbols: tuple[str, ...]) -> TcaConfig:
 
 def measure(
     context: Context,
+    settings: Settings,
     events: KeyedStream[TickBatch | Heard | Nudge],
     happened: KeyedStream[Happened],
 ) -> KeyedStream[Measured]:
-    """Wire what went into the account's step, and what came out, through the measuring step."""
-    account = account_of(context.settings)
-    config = tca_config(context.settings, context.symbols)
+    """Wire what went into the account's step, and what came out, through the measuring step.
+
+    Parameters
+    ----------
+    settings
+        Of the account.
+    """
+    account, suffix = account_of(settings), settings.broker.suffix
+    config = tca_config(settings, context.symbols)
 
     def quotes(item: tuple[str, TickBatch | Heard | Nudge]) -> tuple[str, TickBatch] | None:
         key, value = item
         return (key, value) if isinstance(value, TickBatch) else None
 
     seen: KeyedStream[TickBatch | Happened] = op.merge(
-        "quality_in", op.filter_map("quality_quotes", events, quotes), happened
+        f"quality_in{suffix}",
+        op.filter_map(f"quality_quotes{suffix}", events, quotes),
+        happened,
     )
     return keyed(
-        QUALITY_STEP,
+        QUALITY_STEP + suffix,
         seen,
         lambda key, state: QualityStep(key, config, state),
         lambda _: account,

@@ -19,7 +19,6 @@ from trading.venues import Venue, VenueInstrument
 if TYPE_CHECKING:
     from brokers.fix.tls import Tls
 
-TOKEN_VARIABLE = "AIFX__BROKER__TOKEN"  # noqa: S105 - the name of a variable, not what it holds
 _IB_PORT, _IB_LIVE_PORT = 4002, 4001
 """Of IB Gateway for paper and for live accounts, as it is installed."""
 
@@ -60,7 +59,9 @@ def _oanda(settings: Settings, wall_ns: Callable[[], int]) -> Venue:
     from brokers.oanda.venue import OandaVenue
 
     broker = settings.broker
-    token = Token(path=Path(broker.token_file)) if broker.token_file else Token(TOKEN_VARIABLE)
+    token = (
+        Token(path=Path(broker.token_file)) if broker.token_file else Token(broker.token_variable)
+    )
     config = OandaConfig(
         account_id=broker.account_id,
         allowed_accounts=frozenset({broker.account_id}),

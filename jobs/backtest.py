@@ -6,10 +6,10 @@ from pathlib import Path
 
 from config.plan import Plan, SimulatedPlan
 from config.settings import Settings, without_secrets
+from dataflows.accounts import open_accounts
 from dataflows.context import Context, decision_config
 from dataflows.execution import say, say_alert
 from dataflows.fused import BATCH_ROWS, Takers, build_backtest
-from dataflows.paper_account import PaperAccount
 from domain.deployments import ModelSwitch
 from domain.log import LogAddress
 from jobs import feeds, results
@@ -19,6 +19,7 @@ from jobs.report import Report
 from operators import engine
 from operators.meter import Meter
 from sources.quiesce import Quiesce
+from trading.routing.learning import AccountCosts
 
 _EPOCH_MS = 60_000
 """A backtest keeps no state between runs: snapshots would only cost."""
@@ -33,6 +34,7 @@ def backtest(
     batch_rows: int = BATCH_ROWS,
     inspect: Callable[[Collected], None] = lambda _: None,
     switches: tuple[ModelSwitch, ...] = (),
+    costs: AccountCosts | None = None,
 ) -> Report:
     """Play a feed through the fused graph and report on it.
 
@@ -52,6 +54,8 @@ def backtest(
         Called with everything that was handed over, before it is gone.
     switches
         Of models, while it plays, in order of ``effective_ns`` (`jobs.switches.of_span`).
+    costs
+        What its accounts have cost, where there are several; None: nothing is known.
     """
     started = time.monotonic()
     plan = Plan(
@@ -77,14 +81,14 @@ def backtest(
         measured=collected.measured if settings.execution.quality else None,
     )
     # A backtest's books are thrown away: in memory they cost no disk.
-    paper = PaperAccount(
-        settings, context.symbols, None, plan.run, wall_ns, say_alert(context), say
-    )
+    accounts = open_accounts(context, say, say_alert(context), None)
     try:
-        flow = build_backtest(context, paper, decisions, takers, batch_rows, switches)
+        flow = build_backtest(
+            context, accounts, decisions, takers, batch_rows, switches, costs, say
+        )
         engine.run(flow, _EPOCH_MS, None)
     finally:
-        paper.close()
+        accounts.close()
     inspect(collected)
     models = decisions.predictions.deployed()
     if isinstance(choice.feed, SimulatedPlan):

@@ -137,6 +137,7 @@ def backtest(
     from jobs.backtest import backtest as backtest_all
     from jobs.models import models_for
     from jobs.report import print_table, write_json
+    from jobs.routing import known_costs
     from jobs.worker import store_dsn
 
     settings = settings_with(config_file, clickhouse=clickhouse)
@@ -158,12 +159,15 @@ def backtest(
         try:
             migrate(client)
             deployments, notes = models_for(client, plan, choice, settings, console.print)
+            costs = known_costs(client, settings)
         finally:
             client.close()
         known = switches.of_span(
             models_of(plan), settings, choice.first_ns, choice.last_ns, console.print
         )
-        report = backtest_all(choice, settings, data.resolve(), deployments, notes, switches=known)
+        report = backtest_all(
+            choice, settings, data.resolve(), deployments, notes, switches=known, costs=costs
+        )
     print_table(report, console)
     if json is not None:
         write_json(report, json)

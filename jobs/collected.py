@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from clickhouse.results import Counts
 from domain.bars import BarArray
 from domain.deployments import ModelEvent
 from domain.orders import Execution, Order, Position
@@ -42,11 +43,12 @@ class Collected:
         self.signals: list[Signal] = []
         self.model_events: list[ModelEvent] = []
         self.views: list[EnsembleView] = []
-        self.orders_sent: set[str] = set()
+        self.orders_sent: set[tuple[str, str]] = set()
         self.orders_denied: Counter[str] = Counter()
         self.order_events: list[Order] = []
         self.executions: list[Execution] = []
-        self.last_total: Position | None = None
+        self.totals: dict[str, Position] = {}
+        """The newest total of each account."""
         self.quality: list[Quality] = []
 
     @property
@@ -76,22 +78,31 @@ class Collected:
             self.views.append(EnsembleView(item.symbol, *view))
 
     def happened(self, item: Happened) -> None:
-        """Keep orders and fills, and the newest total of the account."""
+        """Keep orders and fills, and the newest total of each account."""
         for record in item.records:
             if isinstance(record, Order):
                 self.order_events.append(record)
                 if record.status == "denied":
                     self.orders_denied[record.reason] += 1
                 else:
-                    self.orders_sent.add(record.client_order_id)
+                    self.orders_sent.add((record.account, record.client_order_id))
             elif isinstance(record, Execution):
                 self.executions.append(record)
             elif isinstance(record, Position) and record.symbol == ACCOUNT_TOTAL:
-                self.last_total = record
+                self.totals[record.account] = record
 
     def measured(self, item: Measured) -> None:
         """Keep what fills and orders cost."""
         self.quality += item.records
+
+    def by_account(self) -> dict[str, Counts]:
+        """Return what each account has done."""
+        sent = {(o.account, o.client_order_id) for o in self.order_events if o.status != "denied"}
+        denied = {(o.account, o.client_order_id) for o in self.order_events if o.status == "denied"}
+        orders, refused = (Counter(name for name, _ in ids) for ids in (sent, denied))
+        fills = Counter(fill.account for fill in self.executions)
+        names = sorted({*orders, *refused, *fills})
+        return {name: Counts(orders[name], refused[name], fills[name]) for name in names}
 
     def bars_by_timeframe(self, timeframes: tuple[str, ...]) -> dict[str, int]:
         """Return the number of bars by timeframe, as ``frame`` of a row counts them."""

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from domain.control import ControlKind, TradingState
+from domain.control import ControlEvent, ControlKind, TradingState
 from domain.errors import BadUse, Corrupt
 from domain.nanos import SECOND_NS, iso
 from jobs.places import Place
@@ -50,6 +50,11 @@ class ControlLine:
         self._wall_ns = wall_ns
         self._patience_s = patience_s
 
+    @property
+    def account(self) -> str:
+        """Name of the account."""
+        return self._place.account
+
     def ask(
         self,
         kind: ControlKind,
@@ -60,9 +65,22 @@ class ControlLine:
         strategy: str = "",
         role: str = "",
     ) -> Answer | None:
-        """Put a request in, and return what became of it; None if nobody has answered in time.
+        """Put a request in, and return what became of it; see `request` and `answer`."""
+        return self.answer(
+            self.request(kind, to, by=by, reason=reason, strategy=strategy, role=role)
+        )
 
-        A kill is answered once the venue's door is shut.
+    def request(
+        self,
+        kind: ControlKind,
+        to: TradingState,
+        *,
+        by: str,
+        reason: str,
+        strategy: str = "",
+        role: str = "",
+    ) -> ControlEvent:
+        """Put a request in; it is on disk when this returns.
 
         Raises
         ------
@@ -87,6 +105,13 @@ class ControlLine:
         except OSError as error:
             msg = f"the request cannot be written to {self._folder.path}: {error.strerror}"
             raise BadUse(msg) from error
+        return event
+
+    def answer(self, event: ControlEvent) -> Answer | None:
+        """Return what became of a request; None if nobody has answered in time.
+
+        A kill is answered once the venue's door is shut.
+        """
         return wait_for(lambda: self._folder.answer(event), self._patience_s)
 
     def kill(self, by: str, reason: str, strategy: str) -> dict[str, Any]:

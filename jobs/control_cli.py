@@ -9,7 +9,7 @@ from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
@@ -22,8 +22,11 @@ from domain.errors import BadUse
 from domain.instruments import instrument
 from jobs.adjusting import ask_adjustment
 from jobs.control import PATIENCE_S, UNANSWERED, ControlLine
+from jobs.control_lines import ControlLines
 from jobs.options import DEFAULT_DATA, Data
-from jobs.places import find_place
+from jobs.places import Place, find_places, run_dir_of
+
+A = TypeVar("A", ControlLine, Place)
 
 _REFUSED, _UNANSWERED = 1, 3
 _DONE = {
@@ -40,7 +43,7 @@ control_app = typer.Typer(
 
 Run = Annotated[str, typer.Option("--run", help="Name of a run; default: the one going on.")]
 Account = Annotated[
-    str, typer.Option("--account", help="Id of an account at a broker; default: the run's.")
+    str, typer.Option("--account", help="One account of the run, or at a broker; default: all.")
 ]
 Strategy = Annotated[
     str, typer.Option("--strategy", help="This strategy's orders only; default: all.")
@@ -77,9 +80,9 @@ def kill(
     data: Data = DEFAULT_DATA,
 ) -> None:
     """Let no order leave, and cancel all that are open; it takes two people to end it."""
-    line = _line(data, run, account)
+    lines = _lines(data, run, account)
     who = by or getpass.getuser()
-    _ask(line, ControlKind.KILL, TradingState.HALTED, who, role, reason, strategy)
+    _ask(lines, ControlKind.KILL, TradingState.HALTED, who, role, reason, strategy)
 
 
 def _lowering(to: TradingState) -> Callable[..., None]:
@@ -94,8 +97,8 @@ def _lowering(to: TradingState) -> Callable[..., None]:
         account: Account = "",
         data: Data = DEFAULT_DATA,
     ) -> None:
-        line = _line(data, run, account)
-        _ask(line, ControlKind.LOWER, to, by, role, reason, strategy)
+        lines = _lines(data, run, account)
+        _ask(lines, ControlKind.LOWER, to, by, role, reason, strategy)
 
     return lower
 
@@ -128,8 +131,8 @@ def resume(
     data: Data = DEFAULT_DATA,
 ) -> None:
     """Trade on after anything but a kill."""
-    line = _line(data, run, account)
-    _ask(line, ControlKind.RAISE, to.state, by, role, reason, strategy)
+    lines = _lines(data, run, account)
+    _ask(_one(lines), ControlKind.RAISE, to.state, by, role, reason, strategy)
 
 
 @control_app.command()
@@ -144,8 +147,8 @@ def release(
     data: Data = DEFAULT_DATA,
 ) -> None:
     """Say that a kill may end; it ends when two people in two roles have said so."""
-    line = _line(data, run, account)
-    _ask(line, ControlKind.RELEASE, to.state, by, role, reason, strategy)
+    lines = _lines(data, run, account)
+    _ask(_one(lines), ControlKind.RELEASE, to.state, by, role, reason, strategy)
 
 
 @control_app.command()
@@ -160,7 +163,7 @@ def adjust(
     data: Data = DEFAULT_DATA,
 ) -> None:
     """Answer for a position at a broker that nothing explains; it must make the books agree."""
-    folder = find_place(data, run, account).adjustments()
+    folder = _only(find_places(data, run, account)).adjustments()
     pair = instrument(symbol).symbol
     asked = position_adjustment(
         pair,
@@ -173,13 +176,107 @@ def adjust(
     )
     answer = ask_adjustment(folder, asked, PATIENCE_S)
     what = f"{pair} adjusted by {asked.units} at {asked.price}, by {by}"
-    _end(what, None if answer is None else answer.outcome, answer.words if answer else "")
+    outcome = None if answer is None else answer.outcome
+    _leave(_tell(what, outcome, answer.words if answer else ""))
 
 
 @control_app.command()
 def status(run: Run = "", account: Account = "", data: Data = DEFAULT_DATA) -> None:
-    """Show every trading state, by whom and why, how ready the account is, and what waits."""
-    found = _line(data, run, account).state()
+    """Show every trading state, by whom and why, who is ready, what waits, and where signals go."""
+    # It loads what trades: a kill does not wait for that.
+    from dataflows.routing import read_routes
+
+    for line in _lines(data, run, account):
+        _show(line.state())
+    run_dir = run_dir_of(data, run)
+    for route in [] if run_dir is None else read_routes(run_dir):
+        whose = f"go to {route.account}" if route.account else "open nothing"
+        _say(f"signals of {route.symbol} ({route.side}) {whose}: {route.why}")
+
+
+@control_app.command()
+def beat(
+    name: Annotated[str, typer.Argument(help="Sender, as the settings name it.")] = "operator",
+    every_s: Annotated[
+        float | None, typer.Option("--every", min=0.05, help="Again and again, in seconds.")
+    ] = None,
+    run: Run = "",
+    account: Account = "",
+    data: Data = DEFAULT_DATA,
+) -> None:
+    """Say that a person, or what watches for them, is there: silence is a kill where it is set."""
+    folders = [place.control() for place in find_places(data, run, account)]
+    while True:
+        for folder in folders:
+            try:
+                folder.beat(name, _now_ns())
+            except OSError as error:
+                msg = f"the heartbeat cannot be written to {folder.path}: {error.strerror}"
+                raise BadUse(msg) from error
+        if every_s is None:
+            return
+        time.sleep(every_s)
+
+
+def _lines(data: Path, run: str, account: str) -> list[ControlLine]:
+    return [ControlLine(one, _now_ns, PATIENCE_S) for one in find_places(data, run, account)]
+
+
+def _one(lines: list[ControlLine]) -> list[ControlLine]:
+    """Refuse to raise several accounts at once: who does so has looked at one."""
+    return [_only(lines)]
+
+
+def _only(accounts: list[A]) -> A:
+    if len(accounts) > 1:
+        names = ", ".join(one.account for one in accounts)
+        msg = f"name the account that is meant with --account: {names}"
+        raise BadUse(msg)
+    return accounts[0]
+
+
+def _ask(
+    lines: list[ControlLine],
+    kind: ControlKind,
+    to: TradingState,
+    by: str,
+    role: str,
+    reason: str,
+    strategy: str,
+) -> None:
+    answers = ControlLines(lines).ask_all(
+        kind, to, by=by, reason=reason, strategy=strategy, role=role
+    )
+    codes = []
+    for line, answer in answers:
+        whose = f" in {line.account}" if len(lines) > 1 else ""
+        what = f"{kind} to {to} of {strategy or 'all orders'}{whose}, by {by}"
+        outcome: str | None = None if answer is None else answer.outcome
+        if outcome == "in_force" and kind is ControlKind.RELEASE and line.is_killed(strategy):
+            outcome = "noted"
+        codes.append(_tell(what, outcome, answer.words if answer else ""))
+    _leave(max(codes))
+
+
+def _tell(what: str, outcome: str | None, words: str = "") -> int:
+    """Tell what became of a request; return the exit code for it."""
+    if outcome is None:
+        _say(f"{what}: {UNANSWERED}")
+        return _UNANSWERED
+    if outcome == "refused":
+        _say(f"aifx: refused: {words}", error=True)
+        return _REFUSED
+    _say(f"{what}: {_DONE[outcome]}" + (f"; {words}" if words else ""))
+    return 0
+
+
+def _leave(code: int) -> None:
+    if code:
+        raise typer.Exit(code)
+
+
+def _show(found: dict[str, Any]) -> None:
+    """Print the trading states of one account, and how ready it is."""
     if found["fault"]:
         raise BadUse(found["fault"])
     table = Table(title=f"Trading states of {found['account']}", title_justify="left")
@@ -198,64 +295,6 @@ def status(run: Run = "", account: Account = "", data: Data = DEFAULT_DATA) -> N
         console.print(f"readiness{since}: {words}", markup=False, highlight=False, soft_wrap=True)
     for name in found["waiting"]:
         console.print(f"waits for an answer: {name}", markup=False, highlight=False)
-
-
-@control_app.command()
-def beat(
-    name: Annotated[str, typer.Argument(help="Sender, as the settings name it.")] = "operator",
-    every_s: Annotated[
-        float | None, typer.Option("--every", min=0.05, help="Again and again, in seconds.")
-    ] = None,
-    run: Run = "",
-    account: Account = "",
-    data: Data = DEFAULT_DATA,
-) -> None:
-    """Say that a person, or what watches for them, is there: silence is a kill where it is set."""
-    folder = find_place(data, run, account).control()
-    while True:
-        try:
-            folder.beat(name, _now_ns())
-        except OSError as error:
-            msg = f"the heartbeat cannot be written to {folder.path}: {error.strerror}"
-            raise BadUse(msg) from error
-        if every_s is None:
-            return
-        time.sleep(every_s)
-
-
-def _line(data: Path, run: str, account: str) -> ControlLine:
-    return ControlLine(find_place(data, run, account), _now_ns, PATIENCE_S)
-
-
-def _ask(
-    line: ControlLine,
-    kind: ControlKind,
-    to: TradingState,
-    by: str,
-    role: str,
-    reason: str,
-    strategy: str,
-) -> None:
-    answer = line.ask(kind, to, by=by, reason=reason, strategy=strategy, role=role)
-    what = f"{kind} to {to} of {strategy or 'all orders'}, by {by}"
-    if answer is None:
-        _end(what, None)
-        return
-    outcome: str = answer.outcome
-    if outcome == "in_force" and kind is ControlKind.RELEASE and line.is_killed(strategy):
-        outcome = "noted"
-    _end(what, outcome, answer.words)
-
-
-def _end(what: str, outcome: str | None, words: str = "") -> None:
-    """Tell what became of a request; end with its exit code."""
-    if outcome is None:
-        _say(f"{what}: {UNANSWERED}")
-        raise typer.Exit(_UNANSWERED)
-    if outcome == "refused":
-        _say(f"aifx: refused: {words}", error=True)
-        raise typer.Exit(_REFUSED)
-    _say(f"{what}: {_DONE[outcome]}" + (f"; {words}" if words else ""))
 
 
 def _decimal(text: str, option: str) -> Decimal:

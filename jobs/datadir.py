@@ -11,8 +11,9 @@ from pathlib import Path
 import msgspec
 
 from config import plan as plans
-from config.accounts import LEDGER_FILE
+from config.accounts import LEDGER_FILE, paper_folder
 from config.plan import Plan
+from config.settings import settings_of
 from dataflows.paper_account import PAPER_FILE
 from domain.errors import BadUse, Corrupt
 
@@ -112,12 +113,17 @@ def require_whole(plan: Plan) -> None:
         If execution has snapshots, but the ledger or the venue's store is gone: orders that went
         out would be unknown.
     """
-    folder = Path(plan.run_dir)
-    if plan.settings["broker"]["kind"] != "paper":
+    folder, settings = Path(plan.run_dir), settings_of(plan.settings)
+    if settings.broker.kind != "paper":
         # The account of a broker has a folder of its own, and the broker knows what went out.
         return
     began = any((folder / "recovery" / "execution").glob("part-*.sqlite3"))
-    missing = [name for name in (LEDGER_FILE, PAPER_FILE) if not (folder / name).exists()]
+    files = [
+        paper_folder(folder, one) / name
+        for one in settings.accounts
+        for name in (LEDGER_FILE, PAPER_FILE)
+    ]
+    missing = [str(path.relative_to(folder)) for path in files if not path.exists()]
     if began and missing:
         msg = f"run {plan.run} has lost {', '.join(missing)} in {folder}; start with --fresh"
         raise Corrupt(msg)

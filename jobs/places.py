@@ -12,6 +12,7 @@ from config.accounts import (
     account_of,
     accounts_folder,
     ledger_dsn,
+    paper_folder,
 )
 from config.plan import Plan
 from config.settings import settings_of
@@ -21,7 +22,7 @@ from sources.control_folder import CONTROL_FOLDER, ControlFolder
 
 
 class Place(NamedTuple):
-    """An account, and the folder in which it is reached; see `find_place`.
+    """An account, and the folder in which it is reached; see `find_places`.
 
     Attributes
     ----------
@@ -54,15 +55,16 @@ class Place(NamedTuple):
         return AdjustmentFolder(self.folder / ADJUSTMENTS_FOLDER, self.account)
 
 
-def find_place(data_dir: Path, run: str, account: str) -> Place:
-    """Return the account that a person means.
+def find_places(data_dir: Path, run: str, account: str) -> list[Place]:
+    """Return the accounts that a person means.
 
     Parameters
     ----------
     run
         Name of a run; empty: the one that is going on.
     account
-        Id of an account at a broker, or the name of its folder; empty: that of the run.
+        Name of one account of that run; without a run also the id of any account at a broker, or
+        the name of its folder. Empty: all of the run.
 
     Raises
     ------
@@ -71,17 +73,50 @@ def find_place(data_dir: Path, run: str, account: str) -> Place:
     Corrupt
         If the plan of the named run cannot be read.
     """
-    if account:
-        if run:
-            msg = "give --run or --account, not both"
-            raise BadUse(msg)
-        return _of_account(data_dir, account)
-    folders = {path.parent.name: path.parent for path in sorted(data_dir.glob("runs/*/plan.json"))}
+    folders = _runs(data_dir)
     if run:
         if run not in folders:
             msg = f"there is no run {run!r} in {data_dir}: {_listed(sorted(folders))}"
             raise BadUse(msg)
-        return place_of(plans.read(folders[run]))
+        return _named(places_of(plans.read(folders[run])), account)
+    running = _going_on(folders)
+    if account:
+        return [_of_name(data_dir, running, account)]
+    if len(running) != 1:
+        names = [plan.run for plan in running]
+        why = f"name one with --run: {_listed(names)}" if names else "no run is going on"
+        msg = f"{why}; --run NAME also takes a stopped one ({_listed(sorted(folders))})"
+        raise BadUse(msg)
+    return places_of(running[0])
+
+
+def places_of(plan: Plan) -> list[Place]:
+    """Return the accounts of a run, that of ``[broker]`` first."""
+    found = []
+    for settings in settings_of(plan.settings).accounts:
+        at_broker = settings.broker.kind != "paper"
+        folder = (
+            account_folder(Path(plan.data_dir), settings)
+            if at_broker
+            else paper_folder(Path(plan.run_dir), settings)
+        )
+        dsn = ledger_dsn(settings, folder)
+        found.append(Place(account_of(settings), folder, dsn, at_broker))
+    return found
+
+
+def run_dir_of(data_dir: Path, run: str) -> Path | None:
+    """Return the folder of a run, by default of the one that is going on; None if none is."""
+    folders = _runs(data_dir)
+    running = [Path(plan.run_dir) for plan in _going_on(folders)]
+    return folders.get(run) if run else running[0] if len(running) == 1 else None
+
+
+def _runs(data_dir: Path) -> dict[str, Path]:
+    return {path.parent.name: path.parent for path in sorted(data_dir.glob("runs/*/plan.json"))}
+
+
+def _going_on(folders: dict[str, Path]) -> list[Plan]:
     running = []
     for folder in folders.values():
         # The plan of an older version: its run is over, and must not be in the way of a kill.
@@ -89,20 +124,26 @@ def find_place(data_dir: Path, run: str, account: str) -> Place:
             plan = plans.read(folder)
             if plan.state == "running":
                 running.append(plan)
-    if len(running) != 1:
-        names = [plan.run for plan in running]
-        why = f"name one with --run: {_listed(names)}" if names else "no run is going on"
-        msg = f"{why}; --run NAME also takes a stopped one ({_listed(sorted(folders))})"
+    return running
+
+
+def _named(places: list[Place], account: str) -> list[Place]:
+    """Return the one of a name among the accounts of a run; all, if none is named."""
+    found = [one for one in places if account in ("", one.account)]
+    if not found:
+        msg = f"the run has no account {account!r}: {_listed([one.account for one in places])}"
         raise BadUse(msg)
-    return place_of(running[0])
+    return found
 
 
-def place_of(plan: Plan) -> Place:
-    """Return the account of a run."""
-    settings = settings_of(plan.settings)
-    at_broker = settings.broker.kind != "paper"
-    folder = account_folder(Path(plan.data_dir), settings) if at_broker else Path(plan.run_dir)
-    return Place(account_of(settings), folder, ledger_dsn(settings, folder), at_broker)
+def _of_name(data_dir: Path, running: list[Plan], account: str) -> Place:
+    """Return an account of a run that goes on, or any at a broker."""
+    found: list[Place] = []
+    for plan in running:
+        # Settings that cannot be read must not be in the way of a kill either.
+        with suppress(BadUse):
+            found += [one for one in places_of(plan) if one.account == account]
+    return found[0] if len(found) == 1 else _of_account(data_dir, account)
 
 
 def _of_account(data_dir: Path, name: str) -> Place:

@@ -46,7 +46,23 @@ class PnlDetail(msgspec.Struct, frozen=True):
     equity: Decimal | None
 
 
-class Report(msgspec.Struct, frozen=True):
+class AccountFigures(msgspec.Struct, frozen=True):
+    """What one of several accounts of a run has come to; money as in `PnlDetail`.
+
+    ``orders``, ``orders_denied`` and ``fills`` count as those of the run.
+    """
+
+    account: str
+    currency: str
+    realised: Decimal | None
+    unrealised: Decimal | None
+    equity: Decimal | None
+    orders: int
+    orders_denied: int
+    fills: int
+
+
+class Report(msgspec.Struct, frozen=True, omit_defaults=True):
     """The summary of one run; ``docs/summary.md`` explains every key."""
 
     run: str
@@ -71,6 +87,8 @@ class Report(msgspec.Struct, frozen=True):
     replayed: int
     sha256: dict[str, str]
     wall_s: float
+    accounts: tuple[AccountFigures, ...] = ()
+    """Where a run has several."""
 
 
 def accuracy_figures(
@@ -136,6 +154,7 @@ def _lines(report: Report) -> list[tuple[str, str]]:
         ("orders", f"{report.orders:,} sent, {denied:,} denied  {_joined(report.orders_denied)}"),
         ("fills", f"{report.fills:,}"),
         ("P&L", _pnl(report.pnl_detail)),
+        *((f"  {one.account}", _account(one)) for one in report.accounts),
         ("accuracy", _accuracy(figures)),
     ]
     for hop, latency in sorted(report.latency_ms.items()):
@@ -153,6 +172,12 @@ def _joined(figures: Mapping[str, int | str]) -> str:
         f"{name} {value:,}" if isinstance(value, int) else f"{name} {value[:12]}"
         for name, value in figures.items()
     )
+
+
+def _account(one: AccountFigures) -> str:
+    detail = PnlDetail(one.account, one.currency, one.realised, one.unrealised, one.equity)
+    done = f"{one.orders:,} sent, {one.orders_denied:,} denied, {one.fills:,} fills"
+    return f"{done}; {_pnl(detail)}"
 
 
 def _pnl(detail: PnlDetail | None) -> str:

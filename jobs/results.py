@@ -7,14 +7,25 @@ import numpy as np
 from clickhouse_connect.driver.client import Client
 
 from clickhouse import datasets, quality, results
+from clickhouse.results import Counts
 from config.plan import Plan
 from config.settings import Settings
 from dataflows.context import bar_config
 from domain.canonical import bars_sha256, row_columns, signal_columns, signals_sha256
 from domain.canonical_quality import quality_sha256
 from jobs.collected import Collected
-from jobs.report import AccuracyFigures, Hop, PnlDetail, Report, accuracy_figures
+from jobs.report import (
+    AccountFigures,
+    AccuracyFigures,
+    Hop,
+    PnlDetail,
+    Report,
+    accuracy_figures,
+)
 from models.views import ENSEMBLE
+
+Money = tuple[Decimal | None, ...]
+"""Realised, unrealised, equity; account currency."""
 
 
 def from_store(
@@ -43,16 +54,12 @@ def from_store(
     """
     rows = results.counts(client, plan.run)
     pairs = datasets.prediction_pairs(client, plan.run, ENSEMBLE)
-    account = settings.execution.account
-    last = results.pnl(client, plan.run).get(account)
-    currency = settings.execution.account_currency
-    detail = (
-        None
-        if last is None
-        else PnlDetail(
-            account, currency, *map(_cents, (last.realised, last.unrealised, last.equity))
-        )
-    )
+    totals = {
+        account: tuple(map(_cents, (last.realised, last.unrealised, last.equity)))
+        for account, last in results.pnl(client, plan.run).items()
+    }
+    details = _details(settings, totals)
+    detail = _together(settings, details)
     return Report(
         run=plan.run,
         status=status,
@@ -87,6 +94,7 @@ def from_store(
             "quality": quality_sha256(quality.records(client, plan.run)),
         },
         wall_s=wall_s,
+        accounts=_accounts(settings, details, results.by_account(client, plan.run)),
     )
 
 
@@ -101,18 +109,15 @@ def from_collected(
     wall_s: float,
 ) -> Report:
     """Compute the same figures from what a fused run handed over."""
-    execution = settings.execution
     timeframes = bar_config(settings).ordered
-    mark = collected.last_total
-    detail = (
-        None
-        if mark is None
-        else PnlDetail(
-            mark.account,
-            execution.account_currency,
-            *map(_cents, (mark.realised_account, mark.unrealised_account, mark.equity_account)),
+    totals = {
+        account: tuple(
+            map(_cents, (mark.realised_account, mark.unrealised_account, mark.equity_account))
         )
-    )
+        for account, mark in collected.totals.items()
+    }
+    details = _details(settings, totals)
+    detail = _together(settings, details)
     return Report(
         run=plan.run,
         status="finished",
@@ -140,7 +145,66 @@ def from_collected(
             "quality": quality_sha256(collected.quality),
         },
         wall_s=wall_s,
+        accounts=_accounts(settings, details, collected.by_account()),
     )
+
+
+def _together(settings: Settings, details: Mapping[str, PnlDetail]) -> PnlDetail | None:
+    """Return the profit of several accounts as that of one.
+
+    Returns
+    -------
+    PnlDetail or None
+        None if one of them has no mark yet, or they are kept in several currencies.
+    """
+    each = list(details.values())
+    if len(each) < len(settings.accounts) or len({one.currency for one in each}) > 1:
+        return None
+    names = ", ".join(one.account for one in each)
+    return PnlDetail(
+        names,
+        each[0].currency,
+        _sum([one.realised for one in each]),
+        _sum([one.unrealised for one in each]),
+        _sum([one.equity for one in each]),
+    )
+
+
+def _sum(amounts: list[Decimal | None]) -> Decimal | None:
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known[1:], known[0]) if len(known) == len(amounts) else None
+
+
+def _details(settings: Settings, totals: Mapping[str, Money]) -> dict[str, PnlDetail]:
+    """Return the profit of each account of a run that has a mark."""
+    return {
+        one.account: PnlDetail(one.account, one.execution.account_currency, *totals[one.account])
+        for one in settings.accounts
+        if one.account in totals
+    }
+
+
+def _accounts(
+    settings: Settings, details: Mapping[str, PnlDetail], counts: Mapping[str, Counts]
+) -> tuple[AccountFigures, ...]:
+    """Return what each of several accounts has come to; nothing for one alone."""
+    if len(settings.accounts) == 1:
+        return ()
+    unknown = PnlDetail("", "", None, None, None)
+    found = []
+    for one in settings.accounts:
+        detail = details.get(one.account, unknown)
+        found.append(
+            AccountFigures(
+                one.account,
+                one.execution.account_currency,
+                detail.realised,
+                detail.unrealised,
+                detail.equity,
+                *counts.get(one.account, Counts(0, 0, 0)),
+            )
+        )
+    return tuple(found)
 
 
 def _cents(amount: Decimal | None) -> Decimal | None:

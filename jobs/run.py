@@ -25,17 +25,20 @@ from config import plan as plans
 from config.plan import Plan, SimulatedPlan, worker_names
 from config.settings import Settings, secrets_of, without_secrets
 from dataflows.context import deployed_models, models_of
+from dataflows.routing import write_costs
 from domain.errors import BadUse, Halt
 from domain.log import LogAddress
 from domain.topics import Topic
 from jobs import datadir, feeds, results, switches
 from jobs import kafka as kafka_jobs
 from jobs.control import ControlLine
+from jobs.control_lines import ControlLines
 from jobs.feeds import FeedChoice
 from jobs.live import confirm_live
 from jobs.models import models_for
-from jobs.places import place_of
+from jobs.places import places_of
 from jobs.report import Report, print_table, write_json
+from jobs.routing import known_costs
 from jobs.watch import Watcher
 from jobs.worker import store_dsn
 from jobs.workers import Workers
@@ -120,9 +123,11 @@ def run(options: RunOptions, settings: Settings, console: Console) -> Report:
             console.print(f"going on with run {plan.run}")
         _announce(view, plan, options, settings, notes, embedded=embedded)
         if server is not None:
-            line = ControlLine(place_of(plan), time.time_ns)  # noqa: TID251 - the edge
+            wall_ns = time.time_ns  # noqa: TID251 - the edge
+            lines = [ControlLine(place, wall_ns) for place in places_of(plan)]
+            port = lines[0] if len(lines) == 1 else ControlLines(lines)
             hosts = frozenset({settings.dashboard.host.lower()})
-            server.app = create_app(view, Control(line, secrets.token_urlsafe(32), hosts))
+            server.app = create_app(view, Control(port, secrets.token_urlsafe(32), hosts))
             server.start()
             stack.callback(server.stop)
             console.print(f"dashboard: {server.url}")
@@ -244,6 +249,9 @@ def _prepare(
                 },
             )
             plans.save(plan)
+        if settings.is_routed and (settings.broker.kind != "paper" or not resumed):
+            # On paper a run that goes on must route as it began.
+            write_costs(Path(plan.run_dir), known_costs(client, settings))
         return tuple(notes)
     finally:
         client.close()

@@ -17,7 +17,7 @@ from domain.errors import BadUse
 from domain.fx_calendar import roll_ns
 from domain.instruments import INSTRUMENTS
 from jobs.archive_access import archive
-from jobs.places import place_of
+from jobs.places import places_of
 from trading.conversion import Quotes
 from trading.journal.journal import Journal
 from trading.journal.verification import verify_file
@@ -171,10 +171,39 @@ def _market(source: Source) -> Iterator[Market]:
         yield Market(quotes_of, lambda day: last_balance(client, run, account, roll_ns(day)))
 
 
-def of_run(plan: Plan, data: Path) -> Source:
-    """Return where the statements of a run's account come from."""
-    place = place_of(plan)
-    return Source(place.dsn, place.account, settings_of(plan.settings), plan.run, data)
+def of_run(plan: Plan, data: Path, wanted: str = "") -> Source:
+    """Return where the statements of a run's account come from.
+
+    Parameters
+    ----------
+    wanted
+        Name of the account; empty asks for the only one.
+
+    Raises
+    ------
+    BadUse
+        If the run has none of that name, or several to choose from.
+    """
+    settings = account_named(settings_of(plan.settings), wanted)
+    (place,) = [one for one in places_of(plan) if one.account == settings.account]
+    return Source(place.dsn, place.account, settings, plan.run, data)
+
+
+def account_named(settings: Settings, wanted: str) -> Settings:
+    """Return the settings of one account of a run; empty asks for the only one.
+
+    Raises
+    ------
+    BadUse
+        If there is none of that name, or several to choose from.
+    """
+    each = settings.accounts
+    found = [one for one in each if wanted in ("", one.account)]
+    if len(found) == 1:
+        return found[0]
+    known = ", ".join(one.account for one in each)
+    msg = f"name one account of the run with --account: {known}"
+    raise BadUse(msg)
 
 
 def account_in(dsn: str, wanted: str) -> str:

@@ -13,7 +13,9 @@ Run = Annotated[str, typer.Option("--run", help="Name of a run; default: the new
 Ledger = Annotated[
     str, typer.Option("--ledger", help="DSN of a journal instead: sqlite:///FILE, postgresql+...")
 ]
-Account = Annotated[str, typer.Option("--account", help="With --ledger: which of its accounts.")]
+Account = Annotated[
+    str, typer.Option("--account", help="Which account of the run, or of the ledger.")
+]
 Day = Annotated[
     str, typer.Option("--date", help="Trade date, 17:00 to 17:00 New York; default: the last.")
 ]
@@ -41,7 +43,7 @@ def statement(
     source = (
         statements.Source(ledger, statements.account_in(ledger, account), settings)
         if ledger
-        else statements.of_run(plan_of(data, run), data)
+        else statements.of_run(plan_of(data, run), data, account)
     )
     booked = statements.read(source)
     traded = booked.days()

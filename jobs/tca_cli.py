@@ -49,8 +49,8 @@ def tca(
             "execution.quality = false"
         )
         raise BadUse(msg)
-    busted = {event.execution_id for event in events if event.code == "busted"}
-    fills = [fill for fill in fills if fill.execution_id not in busted]
+    busted = {(e.account, e.execution_id) for e in events if e.code == "busted"}
+    fills = [fill for fill in fills if (fill.account, fill.execution_id) not in busted]
     costs = costing.Costs(name, keys, report(fills, orders, keys), events)
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(costs)).decode())

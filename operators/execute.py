@@ -12,10 +12,15 @@ from trading.engine import ExecutionLogic
 
 
 class Heard(NamedTuple):
-    """Some signals in log order, and when the first entered the log (for latency figures)."""
+    """Some signals in log order, and when the first entered the log (for latency figures).
+
+    ``routes`` names, by signal id, the one account that may open or enlarge a position for it; a
+    signal that is not in it is everybody's.
+    """
 
     signals: list[Signal]
     wall_ns: int
+    routes: Mapping[str, str] = {}
 
 
 class Nudge(NamedTuple):
@@ -97,9 +102,11 @@ class ExecuteStep:
         """Take what came in order of arrival; results follow event time, not arrival."""
         heard_ns: dict[str, int] = {}
         events: list[TickBatch | Signal] = []
+        elsewhere: set[str] = set()
         for value in values:
             if isinstance(value, Heard):
                 events += value.signals
+                elsewhere |= {one for one, name in value.routes.items() if name != self._name}
                 if value.wall_ns:
                     heard_ns |= {signal.signal_id: value.wall_ns for signal in value.signals}
             elif isinstance(value, TickBatch):
@@ -108,7 +115,13 @@ class ExecuteStep:
         if events:
             late = self._late(heard_ns)
             account = self._account
-            out += self._logic.on_batch(events, late, ready=account.ready, opens=account.opens)
+            out += self._logic.on_batch(
+                events,
+                late,
+                ready=account.ready,
+                opens=account.opens,
+                elsewhere=frozenset(elsewhere),
+            )
             undecided = self._logic.undecided() if self._heard_ns else ()
             self._heard_ns = {n: ns for n, ns in self._heard_ns.items() if n in undecided}
         if heard_ns:

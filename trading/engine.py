@@ -6,16 +6,18 @@ a venue that plays the log's own records nothing depends on arrival or on batch 
 reports when it likes: what it says is in the journal, and a new life begins from there.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from domain.control import ControlEvent
+from domain.control import ControlEvent, TradingState
+from domain.ids import client_order_id
+from domain.orders import Order
 from domain.predictions import Signal
 from domain.ticks import TickBatch
 from trading.accounts.held import sides
 from trading.counterparty import Counterparty, Market
-from trading.decisions import Situation, wish_of
+from trading.decisions import Situation, largest_units, wish_of
 from trading.desk.ports import Out
 from trading.desk.putting_away import put_away
 from trading.execution_config import ExecutionConfig
@@ -81,6 +83,7 @@ class ExecutionLogic:
         self._last_mark: AccountMark | None = None
         # Nobody knows how long the signals of an earlier life have waited at a real venue.
         self._late: set[str] = set() if self._market is not None else self.undecided()
+        self._elsewhere = begun.elsewhere
         self._ready = self._opens = True
         self._handling: Handling | None = None
         if begun.markets is not None:
@@ -105,6 +108,7 @@ class ExecutionLogic:
         *,
         ready: bool = True,
         opens: bool = True,
+        elsewhere: frozenset[str] = frozenset(),
     ) -> list[Out]:
         """Take records and signals, of each symbol in log order; return what they let happen.
 
@@ -119,6 +123,9 @@ class ExecutionLogic:
             Whether book and venue agree: until then no order leaves, not even an exit.
         opens
             Whether orders may leave that open or enlarge a position.
+        elsewhere
+            Ids of signals that another account acts on: this one opens nothing for them, and only
+            closes a position that they are against.
 
         Raises
         ------
@@ -126,6 +133,7 @@ class ExecutionLogic:
             If ticks and signals do not belong to one log.
         """
         self._late |= late
+        self._elsewhere |= elsewhere
         self._ready, self._opens = ready, opens
         touched: dict[str, Lane] = {}
         for event in events:
@@ -159,6 +167,31 @@ class ExecutionLogic:
         quotes = {} if self._last_mark is None else self._last_mark.quotes
         for charge in charges:
             self._marks.charge(self._accounts.charged(charge, quotes))
+
+    def has_acted_on(self, signal_id: str) -> bool:
+        """Say whether an order of this account, denied ones too, stands for a signal."""
+        return client_order_id(self._config.strategy, signal_id, 0, attempt=0) in self.desk.book
+
+    def is_decided(self, symbol: str, boundary_ns: int) -> bool:
+        """Say whether the signal of a boundary has been acted on, whatever came of it."""
+        return self._lanes[symbol].behind_ns() >= boundary_ns
+
+    def exposure_units(self, symbol: str) -> Decimal:
+        """Return what is held of a pair once all that may still fill has: signed base units."""
+        may = self.desk.book.exposure().get(symbol, _NOTHING)
+        return self.desk.book.position(symbol).units + may.buy_units - may.sell_units
+
+    def room_units(self, symbol: str) -> Decimal | None:
+        """Return the largest position that a decision may ask for; None before the first one."""
+        mark, config = self._last_mark, self._config
+        if mark is None:
+            return None
+        pair = self._lanes[symbol].instrument
+        return largest_units(pair, config.account_currency, mark, config.sizing)
+
+    def takes_orders(self) -> bool:
+        """Say whether the trading state lets new risk through."""
+        return self.controls().state(self._config.strategy) == TradingState.ACTIVE
 
     def undecided(self) -> set[str]:
         """Return the ids of the signals that wait for their symbol, or for others."""
@@ -208,6 +241,7 @@ class ExecutionLogic:
             marks=self._marks.state(),
             gates={name: gate.snapshot() for name, gate in self._gates.items()},
             handlers={} if self._handling is None else self._handling.snapshot(),
+            elsewhere=sorted(self._elsewhere & self.undecided()),
         )
         return dump(state)
 
@@ -250,6 +284,7 @@ class ExecutionLogic:
             self._call_margin(self._market, signal, mark)
         self._act_on(lane, signal, mark)
         self._late.discard(signal.signal_id)
+        self._elsewhere.discard(signal.signal_id)
         lane.decided(mark.quotes)
         return True
 
@@ -328,7 +363,7 @@ class ExecutionLogic:
                 lane,
                 signal,
                 mark,
-                refusal=self._refusal(signal),
+                refusal=None if self._is_elsewhere(signal) else self._refusal(signal),
                 ready=self._ready,
                 opens=self._opens,
             )
@@ -355,13 +390,18 @@ class ExecutionLogic:
         def read() -> RiskContext:
             return self._shown(lane, signal.ts_recv_ns, signal.verdict, mark)
 
+        if self._is_elsewhere(signal):
+            if not now.in_flight_units and state.position.units:
+                close = order_of(config, lane, signal, 1, -state.position.units)
+                self._leave(order if exits else close, read)
+            return
         if not self._ready:
             self.desk.deny(order, Deny.NOT_RECONCILED.value)
             return
         if wish.reason:
             self.desk.deny(order, wish.reason)
-        elif self._refusal(signal) and not exits:
-            self.desk.deny(order, self._refusal(signal))
+        elif (refusal := self._refusal(signal)) and not exits:
+            self.desk.deny(order, refusal)
         else:
             passed = self.desk.submit(order, read)
         if not passed and state.position.units and not now.in_flight_units and not exits:
@@ -369,6 +409,18 @@ class ExecutionLogic:
             close = order_of(self._config, lane, signal, 1, -state.position.units)
             self.desk.submit(close, read)
         self._note_working(signal.symbol)
+
+    def _leave(self, order: Order, read: Callable[[], RiskContext]) -> None:
+        """Send an exit that another account's signal asks for."""
+        if self._ready:
+            self.desk.submit(order, read)
+        else:
+            self.desk.deny(order, Deny.NOT_RECONCILED.value)
+        self._note_working(order.symbol)
+
+    def _is_elsewhere(self, signal: Signal) -> bool:
+        """Say whether another account acts on a signal; what is to be flat is everybody's."""
+        return signal.signal_id in self._elsewhere and signal.side != "flat"
 
     def _refusal(self, signal: Signal) -> str:
         """Return why nothing may be opened on a signal; empty if it may."""

@@ -35,6 +35,8 @@ class ExecutionState(msgspec.Struct, forbid_unknown_fields=True):
     handlers
         Parents, groups and what waits for them, by symbol; left out where a signal is one market
         order.
+    elsewhere
+        Ids of waiting signals that another account acts on; left out where there are none.
     """
 
     v: int
@@ -48,6 +50,7 @@ class ExecutionState(msgspec.Struct, forbid_unknown_fields=True):
     gates: dict[str, dict[str, Any]]
     position_mode: PositionMode | UnsetType = UNSET
     handlers: dict[str, HandlerState] = {}
+    elsewhere: list[str] = msgspec.field(default_factory=list)
 
     def check(
         self, account: str, account_currency: str, mode: PositionMode, symbols: Sequence[str]
@@ -79,8 +82,9 @@ def mode_of(mode: PositionMode) -> PositionMode | UnsetType:
 def dump(state: ExecutionState) -> dict[str, Any]:
     """Write the state as a mapping of numbers, strings, bytes and lists; money is text."""
     plain: dict[str, Any] = msgspec.to_builtins(state, builtin_types=(bytes,))
-    if not state.handlers:
-        del plain["handlers"]
+    for name in ("handlers", "elsewhere"):
+        if not plain[name]:
+            del plain[name]
     return plain
 
 

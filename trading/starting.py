@@ -47,6 +47,7 @@ class Begun(NamedTuple):
     desk: Desk
     shown: Shown
     past: Past
+    elsewhere: set[str]
     last_sequence: int | None
     handlers: dict[str, Handler]
     markets: LaneMarkets | None
@@ -140,6 +141,7 @@ def begin(
         _restore(lanes, marks, accounts, resumed)
         desk.out += repeated(resumed.beyond, resumed.book, gates.values(), accounts)
     counterparty.door.adopt(resumed.book.open_states())
+    elsewhere = set() if state is None else set(state.elsewhere)
     return Begun(
         lanes,
         marks,
@@ -148,6 +150,7 @@ def begin(
         desk,
         shown,
         past,
+        elsewhere,
         resumed.last_sequence,
         handlers,
         markets,

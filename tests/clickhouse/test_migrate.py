@@ -110,6 +110,7 @@ def test_an_old_database_keeps_its_rows(before: Client) -> None:
         "0007_models.sql",
         "0008_order_terms.sql",
         "0009_quality.sql",
+        "0010_fills_by_account.sql",
     ]
     for _ in range(2):
         assert value(before, "SELECT count() FROM bars FINAL") == 10
@@ -131,8 +132,25 @@ def test_the_sixth_may_be_repeated(before: Client) -> None:
     migrate(before)
     put(before, "bars", "new", [bar("5pip", 7, 9, seq=seq) for seq in (1, 2)])
     before.command("TRUNCATE TABLE schema_migrations")
-    assert len(migrate(before)) == 9
+    assert len(migrate(before)) == 10
     assert value(before, "SELECT count() FROM bars FINAL") == 12
+
+
+def test_fills_move_to_their_new_key(empty: Client, tmp_path: Path) -> None:
+    """None is lost, also where the move is repeated; two accounts may then number fills alike."""
+    for file in MIGRATIONS.glob("000*.sql"):
+        (tmp_path / file.name).write_text(file.read_text())
+    migrate(empty, folder=tmp_path)
+    row = "INSERT INTO executions (run, account, execution_id, ts_event) VALUES ('r', '{}', '7', 0)"
+    empty.command(row.format("a"))
+    for _ in range(2):
+        migrate(empty)
+        empty.command(row.format("a"))
+        empty.command(row.format("b"))
+        assert value(empty, "SELECT count() FROM executions FINAL") == 2
+        empty.command("ALTER TABLE schema_migrations DELETE WHERE version = 10")
+        leftover = "CREATE TABLE IF NOT EXISTS executions_by_account AS executions"
+        empty.command(leftover)
 
 
 @pytest.mark.parametrize("kind", ["from scratch", "from an old one"])

@@ -54,6 +54,27 @@ def test_what_was_measured_comes_back(client: Client, run: str) -> None:
     assert quality.records(client, f"{run} of another") == []
 
 
+def test_what_accounts_have_cost_is_read_of_all_runs(client: Client, run: str) -> None:
+    """The newest of each kind and account, oldest first; accounts may number fills alike."""
+    assert isinstance(FILL, ExecutionQuality)
+    assert isinstance(DONE, OrderQuality)
+    mine, theirs = f"{run}-a", f"{run}-b"
+    fills = [
+        replace(FILL, account=account, ts_event_ns=FILL.ts_event_ns + n)
+        for n, account in enumerate((mine, theirs, mine, mine))
+    ]
+    for n, fill in enumerate(fills):
+        put(client, "quality_fills", f"{run}-{n}", [fill])
+    done = replace(DONE, account=theirs, ts_event_ns=FILL.ts_event_ns + 9)
+    put(client, "quality_orders", run, [done])
+    event = replace(EVENT, account=mine, ts_event_ns=FILL.ts_event_ns - 1)
+    put(client, "quality_events", run, [event])
+    found = quality.of_accounts(client, [mine, theirs], 2)
+    assert found == [event, fills[1], fills[2], fills[3], done]
+    assert quality.of_accounts(client, [theirs], 1) == [fills[1], done]
+    assert quality.of_accounts(client, [], 1) == []
+
+
 def test_the_last_sound_prices_before_a_moment(client: Client, run: str) -> None:
     """Not those of the moment itself, nor suspect ones, nor those of the week before."""
     rows = [(0, "1.1", "1.2"), (1, "1.3", "1.4"), (2, "1.5", "1.6"), (3, "1.7", "1.8")]

@@ -11,6 +11,7 @@ import pytest
 from config.plan import Plan, SimulatedPlan
 from config.settings import load, without_secrets
 from dataflows import fused
+from dataflows.accounts import Accounts, Opened
 from dataflows.context import Context
 from dataflows.execution import say, say_alert
 from dataflows.fused import Takers, build_backtest
@@ -109,7 +110,8 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
             settings, SYMBOLS, None, "backtest", lambda: 0, say_alert(context), say
         )
         try:
-            flow = build_backtest(context, paper, CONFIG, takers, batch_rows, switches)
+            accounts = Accounts([Opened(settings, paper)])
+            flow = build_backtest(context, accounts, CONFIG, takers, batch_rows, switches)
             engine.run(flow, 60_000, None)
         finally:
             paper.close()

@@ -16,6 +16,7 @@ from api.wording import REASONS
 from clickhouse.migrate import load as migrations
 from clickhouse.tables import TABLE_OF
 from config import settings as config
+from config.section import Section
 from config.settings import Settings
 from domain.bars import Passed
 from domain.deployments import IN_FLOW, SLOTS, STAGES
@@ -23,7 +24,7 @@ from domain.log import END_HEADER, STAMP_HEADER, Stamp
 from domain.ticks import TICK_DTYPE, Kind, TickSource, Verdict
 from domain.topics import RECORD_TYPES, RECORD_VERSIONS, Topic
 from jobs.cli import app
-from jobs.report import AccuracyFigures, Hop, PnlDetail, Report
+from jobs.report import AccountFigures, AccuracyFigures, Hop, PnlDetail, Report
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -72,6 +73,7 @@ def settings_in_code() -> list[tuple[str, str, object]]:
     return [
         (section_name, name, field.default)
         for section_name, section_field in Settings.model_fields.items()
+        if isinstance(section_field.default, Section)
         for name, field in type(section_field.default).model_fields.items()
     ]
 
@@ -253,6 +255,11 @@ def test_every_table_of_the_store_is_documented() -> None:
     """The section on ClickHouse has each table with its sorting key."""
     keys: dict[str, str] = {}
     for statement in (statement for file in migrations() for statement in file.statements):
+        if statement.startswith(("DROP TABLE", "INSERT INTO")):
+            continue
+        if exchanged := re.fullmatch(r"EXCHANGE TABLES (\w+) AND (\w+)", statement):
+            keys[exchanged[1]] = keys.pop(exchanged[2])
+            continue
         table = re.search(
             r"(?:CREATE TABLE IF NOT EXISTS|ALTER TABLE) (\w+)(?: AS (\w+))?", statement
         )
@@ -269,7 +276,11 @@ def test_every_key_of_the_summary_is_documented() -> None:
     """The page on the summary names each key in the order of the JSON."""
     text = document("summary.md")
     assert [row[0] for row in rows(text.split("\n## ")[0])] == list(Report.__struct_fields__)
-    for title, struct in (("`pnl_detail`", PnlDetail), ("`accuracy`", AccuracyFigures)):
+    for title, struct in (
+        ("`pnl_detail`", PnlDetail),
+        ("`accuracy`", AccuracyFigures),
+        ("`accounts`", AccountFigures),
+    ):
         named = re.findall(r"^\| (`.*?`) \|", section(text, title), re.MULTILINE)
         keys = [key.strip(" `") for cell in named for key in cell.split(",")]
         assert keys == list(struct.__struct_fields__), title

@@ -21,7 +21,7 @@ from domain.control import ControlKind, TradingState
 from domain.nanos import SECOND_NS
 from jobs import cli, control_cli
 from jobs.control import ControlLine
-from jobs.places import find_place, place_of
+from jobs.places import find_places, places_of
 from sources.adjustment_folder import ADJUSTMENTS_FOLDER, AdjustmentFolder
 from sources.control_folder import CONTROL_FOLDER, READINESS_FILE, ControlFolder
 from tests.brokers.floor import ACCOUNT, START_NS, Engine, Floor, limit_order, plan_of
@@ -195,7 +195,7 @@ def test_a_misspelled_strategy_is_refused_with_those_that_there_are(
             run(command, *ADA, "--strategy", "egde-hold"), "no strategy 'egde-hold'", "edge-hold"
         )
     refused(run("release", *ADA, "--role", "risk", "--strategy", "egde-hold"), "no strategy")
-    found = ControlLine(find_place(tmp_path, "", ""), lambda: START_NS).kill("Ada", "x", "egde")
+    found = ControlLine(find_places(tmp_path, "", "")[0], lambda: START_NS).kill("Ada", "x", "egde")
     assert found["outcome"] == "refused"
     assert "it has edge-hold, and without a strategy all of them are meant" in found["words"]
     assert desk.engine.journal == []
@@ -329,7 +329,7 @@ def test_which_run_is_meant_is_never_guessed(run: Run, tmp_path: Path) -> None:
     plan(tmp_path, "r2")
     refused(run("kill"), "name one with --run: r1, r2")
     refused(run("kill", "--run", "r3"), "there is no run 'r3'", "old, r1, r2")
-    refused(run("kill", "--run", "r1", "--account", "a"), "not both")
+    refused(run("kill", "--run", "r1", "--account", "a"), "the run has no account 'a'")
     refused(run("kill", "--account", "a"), "there is no account 'a'", "there is none")
     refused(run("kill", "--account", "../runs/r1"), "there is no account")
     assert not list(tmp_path.glob("**/kill*"))
@@ -358,7 +358,7 @@ def test_a_run_at_a_broker_is_controlled_through_its_account(tmp_path: Path) -> 
     going_on = msgspec.structs.replace(
         plan_of(tmp_path / "runs" / "r1"), settings=without_secrets(settings)
     )
-    folder = place_of(going_on).control()
+    folder = places_of(going_on)[0].control()
     assert folder.path == account_folder(tmp_path, settings) / CONTROL_FOLDER
     assert folder.account == "001-1"
 
@@ -413,7 +413,7 @@ def test_states_that_cannot_be_read_are_told(run: Run, tmp_path: Path) -> None:
     folder.path.mkdir()
     (folder.path / "state.json").write_text("{")
     refused(run("status"), "state.json", "cannot be read")
-    fault = ControlLine(find_place(tmp_path, "", ""), lambda: START_NS).state()["fault"]
+    fault = ControlLine(find_places(tmp_path, "", "")[0], lambda: START_NS).state()["fault"]
     assert "cannot be read" in fault
 
 
@@ -432,7 +432,7 @@ def test_the_command_line_and_the_page_tell_how_ready_an_account_is(
     path = plan(tmp_path, "r1") / "control"
     folder = ControlFolder(path, ACCOUNT)
     clock = [START_NS]
-    place = find_place(tmp_path, "", "")._replace(at_broker=True)
+    place = find_places(tmp_path, "", "")[0]._replace(at_broker=True)
     line = ControlLine(place, lambda: clock[0])
     assert "readiness" not in run("status")[1]
     never = line.readiness()
@@ -482,7 +482,7 @@ def test_the_command_line_and_the_page_tell_how_ready_an_account_is(
 def test_the_page_reads_what_the_command_line_reads(tmp_path: Path) -> None:
     """States by journal, with kills that wait for it laid over; plain values, fit for JSON."""
     folder = ControlFolder(plan(tmp_path, "r1") / "control", ACCOUNT)
-    line = ControlLine(find_place(tmp_path, "", ""), lambda: START_NS, patience_s=0.0)
+    line = ControlLine(find_places(tmp_path, "", "")[0], lambda: START_NS, patience_s=0.0)
     whole: dict[str, Any] = {
         "name": "",
         "state": "active",

@@ -52,6 +52,29 @@ def test_every_way_gives_the_same_results(
 
 
 @pytest.mark.slow
+def test_two_accounts_trade_alike_in_a_backtest_and_in_a_run(
+    aifx: Aifx, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each pair in its own account; together they come to what one account does with both."""
+    day = ("--symbols", "EURUSD,USDJPY", "--from", "2026-01-12", "--to", "2026-01-12")
+    alone = aifx("backtest", *day, data=tmp_path / "alone")
+    assert "accounts" not in alone.report
+    monkeypatch.setenv("AIFX__BROKER__SYMBOLS", '["EURUSD"]')
+    monkeypatch.setenv("AIFX__BROKERS__SECOND__ACCOUNT_ID", "paper-2")
+    monkeypatch.setenv("AIFX__BROKERS__SECOND__SYMBOLS", '["USDJPY"]')
+    played = aifx("backtest", *day, data=tmp_path / "a")
+    ran = aifx("run", *day, "--speed", "max", data=tmp_path / "b")
+    same(played, ran)
+    assert played.report["accounts"] == ran.report["accounts"]
+    first, second = ran.report["accounts"]
+    assert (first["account"], second["account"]) == ("paper-1", "paper-2")
+    assert first["fills"] > 0
+    assert second["fills"] > 0
+    assert first["fills"] + second["fills"] == ran.report["rows"]["executions"]
+    assert ran.report["sha256"]["signals"] == alone.report["sha256"]["signals"]
+
+
+@pytest.mark.slow
 def test_speed_changes_no_result(aifx: Aifx, tmp_path: Path) -> None:
     """A paced run of a simulated evening and one at full speed are the same run."""
     day = (

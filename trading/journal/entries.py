@@ -30,7 +30,8 @@ class EntryKind(StrEnum):
     to be the writer), RECONCILE (what a comparison with the broker found), STATEMENT (a day's
     closing figures), PUBLISHED (how far the records have been handed on), PARENT_ORDER and
     GROUP_REQUEST (an order to be worked as many, and orders that depend on each other),
-    PARENT_CANCEL and GROUP_CANCEL (their ends).
+    PARENT_CANCEL and GROUP_CANCEL (their ends), ROUTE (why signals of a pair come to this account,
+    of several).
     """
 
     ORDER_EVENT = "order_event"
@@ -44,6 +45,7 @@ class EntryKind(StrEnum):
     PARENT_CANCEL = "parent_cancel"
     GROUP_REQUEST = "group_request"
     GROUP_CANCEL = "group_cancel"
+    ROUTE = "route"
 
 
 class Draft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):

@@ -94,7 +94,7 @@ class Handling:
         signal: Signal,
         mark: AccountMark,
         *,
-        refusal: str,
+        refusal: str | None,
         ready: bool,
         opens: bool,
     ) -> None:
@@ -103,7 +103,8 @@ class Handling:
         Parameters
         ----------
         refusal
-            Why nothing may be opened on it; empty if it may.
+            Why nothing may be opened on it; empty if it may. None: another account acts on it, and
+            nothing is written down here but what leaves a position that it is against.
         ready, opens
             Whether orders may leave, and whether such that open or enlarge a position.
         """
@@ -153,7 +154,7 @@ class Handling:
     # What a signal wants.
 
     def _want(
-        self, lane: Lane, handler: Handler, signal: Signal, now_ns: int, *, refusal: str
+        self, lane: Lane, handler: Handler, signal: Signal, now_ns: int, *, refusal: str | None
     ) -> None:
         side, units = signal.side, lane.state.position.units
         if handler.spent != side:
@@ -161,7 +162,7 @@ class Handling:
         in_flight = handler.in_flight_units(self._working(lane))
         if handler.spent == side or is_settled(side, units + in_flight):
             return
-        waits = side != "flat" and not refusal
+        waits = side != "flat" and refusal == ""
         if handler.is_busy:
             self._withdraw(lane, handler, now_ns)
             handler.pending = signal if waits else None
@@ -197,7 +198,7 @@ class Handling:
         mark: AccountMark,
         now_ns: int,
         *,
-        refusal: str,
+        refusal: str | None,
     ) -> None:
         """Begin what is to change the position, unless it has begun before."""
         order = order_of(self._config, lane, signal, wish.leg, wish.change_units)
@@ -207,11 +208,13 @@ class Handling:
         if order.client_order_id in self._desk.book or handler.knows(order.client_order_id):
             return
         opens = not lane.state.position.units
+        if refusal is None and (opens or wish.reason):
+            return
         reason = wish.reason
         if not self._ready:
             reason = Deny.NOT_RECONCILED.value
         elif not reason and opens:
-            reason = refusal
+            reason = refusal or ""
         if reason:
             self._desk.deny(order, reason)
         else:
