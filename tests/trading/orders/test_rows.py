@@ -108,7 +108,7 @@ def test_a_replaced_without_terms_brings_those_that_were_asked_for() -> None:
     """Told after a fill of all of the old size: what is left is that of the new one."""
     later = (*OPEN, REPLACE, fill("e1", 100, 9), event("replaced", 8))
     state = apply(played(*later[:-1]), later[-1]).state
-    assert (state.status, state.order.quantity_units) == ("partially_filled", 150)
+    assert (state.status, state.order.quantity_units) == ("partially_filled", Decimal(150))
     assert state.may_fill_units == 50
 
 
