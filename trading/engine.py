@@ -6,18 +6,16 @@ a venue that plays the log's own records nothing depends on arrival or on batch 
 reports when it likes: what it says is in the journal, and a new life begins from there.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from domain.control import ControlEvent, TradingState
-from domain.ids import client_order_id
-from domain.orders import Order
+from domain.control import ControlEvent
 from domain.predictions import Signal
 from domain.ticks import TickBatch
 from trading.accounts.held import sides
 from trading.counterparty import Counterparty, Market
-from trading.decisions import Situation, largest_units, wish_of
+from trading.decisions import Situation, wish_of
 from trading.desk.ports import Out
 from trading.desk.putting_away import put_away
 from trading.execution_config import ExecutionConfig
@@ -30,21 +28,12 @@ from trading.risk.case import RiskContext
 from trading.risk.codes import Deny
 from trading.risk.control import Controls
 from trading.snapshots import SNAPSHOT_VERSION, ExecutionState, dump, mode_of
+from trading.standing import Standing
 from trading.starting import begin
 from trading.tactics.handling import Handling
 from trading.venues import AccountCharge
 
 _NOTHING = Exposure()
-
-
-def stream_of(record: Out) -> str:
-    """Return the stream whose records always come in the same order: account and symbol.
-
-    The account's totals have the symbol ``*``, changes of its trading state ``control``. Between
-    streams the order follows arrival.
-    """
-    part = "control" if isinstance(record, ControlEvent) else record.symbol
-    return f"{record.account}/{part}"
 
 
 class ExecutionLogic:
@@ -99,6 +88,15 @@ class ExecutionLogic:
                 self._note_working,
                 counterparty.alert,
             )
+        self.standing = Standing(
+            config,
+            self.desk.book,
+            self._lanes,
+            self._handling,
+            self.controls,
+            lambda: self._last_mark,
+        )
+        """What a choice among several accounts may see of this one."""
         self._note_working()
 
     def on_batch(
@@ -167,31 +165,6 @@ class ExecutionLogic:
         quotes = {} if self._last_mark is None else self._last_mark.quotes
         for charge in charges:
             self._marks.charge(self._accounts.charged(charge, quotes))
-
-    def has_acted_on(self, signal_id: str) -> bool:
-        """Say whether an order of this account, denied ones too, stands for a signal."""
-        return client_order_id(self._config.strategy, signal_id, 0, attempt=0) in self.desk.book
-
-    def is_decided(self, symbol: str, boundary_ns: int) -> bool:
-        """Say whether the signal of a boundary has been acted on, whatever came of it."""
-        return self._lanes[symbol].behind_ns() >= boundary_ns
-
-    def exposure_units(self, symbol: str) -> Decimal:
-        """Return what is held of a pair once all that may still fill has: signed base units."""
-        may = self.desk.book.exposure().get(symbol, _NOTHING)
-        return self.desk.book.position(symbol).units + may.buy_units - may.sell_units
-
-    def room_units(self, symbol: str) -> Decimal | None:
-        """Return the largest position that a decision may ask for; None before the first one."""
-        mark, config = self._last_mark, self._config
-        if mark is None:
-            return None
-        pair = self._lanes[symbol].instrument
-        return largest_units(pair, config.account_currency, mark, config.sizing)
-
-    def takes_orders(self) -> bool:
-        """Say whether the trading state lets new risk through."""
-        return self.controls().state(self._config.strategy) == TradingState.ACTIVE
 
     def undecided(self) -> set[str]:
         """Return the ids of the signals that wait for their symbol, or for others."""
@@ -363,7 +336,7 @@ class ExecutionLogic:
                 lane,
                 signal,
                 mark,
-                refusal=None if self._is_elsewhere(signal) else self._refusal(signal),
+                refusal=self._refusal(signal),
                 ready=self._ready,
                 opens=self._opens,
             )
@@ -390,17 +363,18 @@ class ExecutionLogic:
         def read() -> RiskContext:
             return self._shown(lane, signal.ts_recv_ns, signal.verdict, mark)
 
-        if self._is_elsewhere(signal):
-            if not now.in_flight_units and state.position.units:
-                close = order_of(config, lane, signal, 1, -state.position.units)
-                self._leave(order if exits else close, read)
-            return
+        refusal = self._refusal(signal)
+        if refusal is None:
+            if now.in_flight_units or not state.position.units:
+                return
+            order = order if exits else order_of(config, lane, signal, 1, -state.position.units)
+            exits, wish = True, wish._replace(reason="")
         if not self._ready:
             self.desk.deny(order, Deny.NOT_RECONCILED.value)
             return
         if wish.reason:
             self.desk.deny(order, wish.reason)
-        elif (refusal := self._refusal(signal)) and not exits:
+        elif refusal and not exits:
             self.desk.deny(order, refusal)
         else:
             passed = self.desk.submit(order, read)
@@ -410,20 +384,11 @@ class ExecutionLogic:
             self.desk.submit(close, read)
         self._note_working(signal.symbol)
 
-    def _leave(self, order: Order, read: Callable[[], RiskContext]) -> None:
-        """Send an exit that another account's signal asks for."""
-        if self._ready:
-            self.desk.submit(order, read)
-        else:
-            self.desk.deny(order, Deny.NOT_RECONCILED.value)
-        self._note_working(order.symbol)
-
-    def _is_elsewhere(self, signal: Signal) -> bool:
-        """Say whether another account acts on a signal; what is to be flat is everybody's."""
-        return signal.signal_id in self._elsewhere and signal.side != "flat"
-
-    def _refusal(self, signal: Signal) -> str:
-        """Return why nothing may be opened on a signal; empty if it may."""
+    def _refusal(self, signal: Signal) -> str | None:
+        """Return why nothing may be opened; empty if it may. None: another account acts on it."""
+        # A wish to be flat is every account's.
+        if signal.signal_id in self._elsewhere and signal.side != "flat":
+            return None
         if signal.signal_id in self._late:
             return Deny.STALE_SIGNAL.value
         return "" if self._opens else Deny.DEGRADED.value
