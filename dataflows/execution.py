@@ -20,7 +20,7 @@ from domain.topics import Topic, encode
 from operators.decode import by_symbol, structs_of, ticks_of
 from operators.execute import NUDGE, Happened, Heard, Nudge, kind_of
 from sources.nudging import NudgedSource
-from trading.engine import stream_of
+from trading.desk.ports import stream_of
 from trading.orders.effects import Alert
 
 

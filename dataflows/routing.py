@@ -24,13 +24,13 @@ from operators.execute import Heard
 from operators.keyed import keyed
 from operators.quality import Measured
 from operators.route import RouteStep
-from trading.engine import ExecutionLogic
 from trading.journal.entries import Draft, EntryKind
 from trading.journal.errors import KeyReused
 from trading.journal.journal import Journal
 from trading.routing.assignment import Assignment, OrderRule, Route
 from trading.routing.candidates import Candidate
 from trading.routing.learning import AccountCosts, place_of
+from trading.standing import Standing
 from trading.venues import VenueInstrument
 
 ROUTE_STEP = "route"
@@ -118,10 +118,10 @@ class BrokerField:
             _candidate(
                 one,
                 link_up=one.account.ready,
-                takes_orders=logic.takes_orders() and one.account.opens,
-                room_units={} if (room := logic.room_units(symbol)) is None else {symbol: room},
+                takes_orders=standing.takes_orders() and one.account.opens,
+                room_units={} if (room := standing.room_units(symbol)) is None else {symbol: room},
             )
-            for one, logic in self._begun()
+            for one, standing in self._begun()
         ]
 
     def bound(self, signal: Signal, side: OrderSide, last: Route | None) -> str | None:
@@ -134,23 +134,25 @@ class BrokerField:
         begun = self._begun()
         if len(begun) < len(self._accounts):
             return ""
-        for one, logic in begun:
-            if logic.has_acted_on(signal.signal_id):
+        for one, standing in begun:
+            if standing.has_acted_on(signal.signal_id):
                 return one.name
         if last is not None and last.side == side:
-            for one, logic in begun:
+            for one, standing in begun:
                 decides = one.name == last.account
-                if decides and not logic.is_decided(signal.symbol, last.ts_event_ns):
+                if decides and not standing.is_decided(signal.symbol, last.ts_event_ns):
                     return one.name
         wanted = 1 if side == "buy" else -1
-        for one, logic in begun:
-            if logic.exposure_units(signal.symbol) * wanted > 0:
+        for one, standing in begun:
+            held = standing.held_units(signal.symbol)
+            then = standing.exposure_units(signal.symbol)
+            if held * wanted > 0 or then * wanted > 0:
                 return one.name
         return None
 
-    def _begun(self) -> list[tuple[Opened, ExecutionLogic]]:
+    def _begun(self) -> list[tuple[Opened, Standing]]:
         found = [(one, one.account.logic) for one in self._accounts]
-        return [(one, logic) for one, logic in found if logic is not None]
+        return [(one, logic.standing) for one, logic in found if logic is not None]
 
 
 def learning(accounts: Accounts, costs: AccountCosts) -> Callable[[Measured], Measured]:

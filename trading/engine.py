@@ -10,12 +10,10 @@ from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from domain.control import ControlEvent, TradingState
-from domain.ids import client_order_id
+from domain.control import ControlEvent
 from domain.predictions import Signal
 from domain.ticks import TickBatch
 from trading.counterparty import Counterparty, Market
-from trading.decisions import largest_units
 from trading.desk.ports import Out
 from trading.desk.putting_away import put_away
 from trading.execution_config import ExecutionConfig
@@ -27,21 +25,12 @@ from trading.orders.holdings import Exposure
 from trading.risk.codes import Deny
 from trading.risk.control import Controls
 from trading.snapshots import SNAPSHOT_VERSION, ExecutionState, dump, mode_of
+from trading.standing import Standing
 from trading.starting import begin
 from trading.tactics.handling import Handling
 from trading.venues import AccountCharge
 
 _NOTHING = Exposure()
-
-
-def stream_of(record: Out) -> str:
-    """Return the stream whose records always come in the same order: account and symbol.
-
-    The account's totals have the symbol ``*``, changes of its trading state ``control``. Between
-    streams the order follows arrival.
-    """
-    part = "control" if isinstance(record, ControlEvent) else record.symbol
-    return f"{record.account}/{part}"
 
 
 class ExecutionLogic:
@@ -97,6 +86,15 @@ class ExecutionLogic:
                 self._note_working,
                 counterparty.alert,
             )
+        self.standing = Standing(
+            config,
+            self.desk.book,
+            self._lanes,
+            self._handling,
+            self.controls,
+            lambda: self._last_mark,
+        )
+        """What a choice among several accounts may see of this one."""
         self._note_working()
 
     def on_batch(
@@ -165,31 +163,6 @@ class ExecutionLogic:
         quotes = {} if self._last_mark is None else self._last_mark.quotes
         for charge in charges:
             self._marks.charge(self._accounts.charged(charge, quotes))
-
-    def has_acted_on(self, signal_id: str) -> bool:
-        """Say whether an order of this account, denied ones too, stands for a signal."""
-        return client_order_id(self._config.strategy, signal_id, 0, attempt=0) in self.desk.book
-
-    def is_decided(self, symbol: str, boundary_ns: int) -> bool:
-        """Say whether the signal of a boundary has been acted on, whatever came of it."""
-        return self._lanes[symbol].behind_ns() >= boundary_ns
-
-    def exposure_units(self, symbol: str) -> Decimal:
-        """Return what is held of a pair once all that may still fill has: signed base units."""
-        may = self.desk.book.exposure().get(symbol, _NOTHING)
-        return self.desk.book.position(symbol).units + may.buy_units - may.sell_units
-
-    def room_units(self, symbol: str) -> Decimal | None:
-        """Return the largest position that a decision may ask for; None before the first one."""
-        mark, config = self._last_mark, self._config
-        if mark is None:
-            return None
-        pair = self._lanes[symbol].instrument
-        return largest_units(pair, config.account_currency, mark, config.sizing)
-
-    def takes_orders(self) -> bool:
-        """Say whether the trading state lets new risk through."""
-        return self.controls().state(self._config.strategy) == TradingState.ACTIVE
 
     def undecided(self) -> set[str]:
         """Return the ids of the signals that wait for their symbol, or for others."""
@@ -356,19 +329,17 @@ class ExecutionLogic:
     def _act_on(self, lane: Lane, signal: Signal, mark: AccountMark) -> None:
         if signal.actionable:
             self._last_mark = mark
-        refusal = None if self._is_elsewhere(signal) else self._refusal(signal)
-        ready, opens = self._ready, self._opens
+        refusal, ready, opens = self._refusal(signal), self._ready, self._opens
         if self._handling is not None:
             self._handling.decide(lane, signal, mark, refusal=refusal, ready=ready, opens=opens)
         elif signal.actionable:
             self._plain.decide(lane, signal, mark, refusal=refusal, ready=ready)
 
-    def _is_elsewhere(self, signal: Signal) -> bool:
-        """Say whether another account acts on a signal; what is to be flat is everybody's."""
-        return signal.signal_id in self._elsewhere and signal.side != "flat"
-
-    def _refusal(self, signal: Signal) -> str:
-        """Return why nothing may be opened on a signal; empty if it may."""
+    def _refusal(self, signal: Signal) -> str | None:
+        """Return why nothing may be opened; empty if it may. None: another account acts on it."""
+        # A wish to be flat is every account's.
+        if signal.signal_id in self._elsewhere and signal.side != "flat":
+            return None
         if signal.signal_id in self._late:
             return Deny.STALE_SIGNAL.value
         return "" if self._opens else Deny.DEGRADED.value

@@ -218,6 +218,36 @@ def test_one_that_holds_against_a_signal_of_another_closes(tmp_path: Path) -> No
     accounts.close()
 
 
+@pytest.mark.parametrize(
+    "execution",
+    [{}, {"stop_pips": "30"}, {"algorithm": "twap", "algorithm_ms": 4_000, "slices": 1}],
+)
+def test_what_works_an_order_does_not_change_whose_it_is(
+    tmp_path: Path, execution: dict[str, Any]
+) -> None:
+    """One market order, one with a stop, or an algorithm: the other account opens nothing."""
+    accounts = opened(settings_of(TWO | {"execution": execution}), tmp_path)
+    table = costs(paper_1=0.1, paper_2=0.9)
+    desk = Desk(accounts, table)
+
+    def held() -> list[int]:
+        logics = [one.account.logic for one in accounts.each]
+        return [int(logic.standing.held_units(PAIR)) for logic in logics if logic is not None]
+
+    minute_of(desk, 1, "buy")
+    desk.take(*tape(80.0, 85.0))
+    assert held() == [18_180, 0]
+    table.learn([fill(9.0, venue="paper", account="paper-1")] * 200)
+    for minute in (2, 3):
+        found = minute_of(desk, minute, "sell")
+        desk.take(*tape(60.0 * minute + 20, 60.0 * minute + 25))
+        assert not any("denied" in words for each in found.values() for words in each)
+    first, second = held()
+    assert first == 0
+    assert second < -18_000
+    accounts.close()
+
+
 def test_a_pair_goes_where_it_may_be_traded(tmp_path: Path) -> None:
     """However cheap the other one is; where none may, nothing opens and nothing is denied."""
     settings = settings_of(
@@ -263,7 +293,7 @@ def test_a_life_that_goes_on_from_a_snapshot_routes_as_before(tmp_path: Path) ->
     for one in accounts.each:
         book = one.account.logic
         assert book is not None
-        held = book.exposure_units(PAIR)
+        held = book.standing.exposure_units(PAIR)
         assert held == (Decimal(18_180) if one.name == "paper-2" else 0)
     accounts.close()
     assert (run_dir / "accounts" / "paper-2" / "ledger.sqlite").exists()

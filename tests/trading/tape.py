@@ -18,8 +18,8 @@ from domain.predictions import Side, Signal
 from domain.ticks import TickArray, TickBatch, event_clock, heartbeat, new_records
 from trading.counterparty import Counterparty
 from trading.desk.past import resume
-from trading.desk.ports import Out
-from trading.engine import ExecutionLogic, stream_of
+from trading.desk.ports import Out, stream_of
+from trading.engine import ExecutionLogic
 from trading.execution_config import ExecutionConfig
 from trading.journal.journal import Journal
 from trading.orders.effects import Alert

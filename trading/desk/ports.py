@@ -25,6 +25,16 @@ Report = AccountCharge | Barred | LinkEvent | Unanswered | Unsent | VenueSnapsho
 """What a venue says of the account and its links, beside its orders."""
 
 
+def stream_of(record: Out) -> str:
+    """Return the stream whose records always come in the same order: account and symbol.
+
+    The account's totals have the symbol ``*``, changes of its trading state ``control``. Between
+    streams the order follows arrival.
+    """
+    part = "control" if isinstance(record, ControlEvent) else record.symbol
+    return f"{record.account}/{part}"
+
+
 class Door(Protocol):
     """The one way to a venue; see ``brokers.gateway``."""
 

@@ -6,6 +6,7 @@ never held back by what speaks against an entry, and no stop outlives its positi
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
 
 from msgspec.structs import replace
 
@@ -115,6 +116,19 @@ class Handling:
         if signal.actionable:
             self._want(lane, handler, signal, now_ns, refusal=refusal)
         self._look(lane, handler, now_ns)
+
+    def in_flight_units(self, lane: Lane) -> Decimal:
+        """Return the signed base units by which a position is still to change, exits left out."""
+        handler = self._handlers[lane.state.symbol]
+        return handler.in_flight_units(self._working(lane))
+
+    def knows(self, client_order_id: str) -> bool:
+        """Say whether an order of this id has been begun as a parent of others."""
+        return any(each.knows(client_order_id) for each in self._handlers.values())
+
+    def waits(self, symbol: str) -> bool:
+        """Say whether a signal waits for what works against it to end."""
+        return self._handlers[symbol].pending is not None
 
     def before(self, lane: Lane, *, ready: bool, opens: bool) -> None:
         """Look at what is at work in a lane, if that is due before its next record.
