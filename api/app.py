@@ -1,5 +1,6 @@
 """HTTP over a view: the page, its files, the state as JSON and as a stream, and two probes."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from threading import Event
@@ -84,11 +85,22 @@ def create_app(view: View, control: Control | None = None) -> FastAPI:
         """Say that the process answers."""
         return {"status": "ok"}
 
+    @app.get("/ready")
     @app.get("/readyz")
-    async def readyz() -> JSONResponse:
-        """Say whether there is a run to look at: 200 while it runs or has finished, else 503."""
+    async def ready() -> JSONResponse:
+        """Say whether a run goes on as it should, or has finished: 200; else 503, with the reason.
+
+        At a broker that asks for more than a process: book and venue must agree.
+        """
         status = view.status
-        return JSONResponse({"status": status}, 200 if status in _READY else 503)
+        found = {"status": status}
+        is_ready = status in _READY
+        if control is not None and status == "running":
+            readiness = await asyncio.to_thread(control.port.readiness)
+            if readiness is not None:
+                found |= {"readiness": readiness["rung"], "reason": readiness["why"]}
+                is_ready = readiness["trades"]
+        return JSONResponse(found, 200 if is_ready else 503)
 
     return app
 

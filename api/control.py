@@ -33,7 +33,11 @@ class ControlPort(Protocol):
     """Where the account's control requests go."""
 
     def state(self) -> dict[str, Any]:
-        """Return the trading states as plain values."""
+        """Return the trading states and the readiness as plain values."""
+        ...
+
+    def readiness(self) -> dict[str, Any] | None:
+        """Return ``rung``, ``trades`` and ``why`` of the account; None where it is always ready."""
         ...
 
     def kill(self, by: str, reason: str, strategy: str) -> dict[str, Any]:
@@ -80,7 +84,7 @@ def control_routes(control: Control | None) -> APIRouter:
 
     @routes.get("")
     async def state() -> JSONResponse:
-        """Return the trading state of the account and its strategies, by whom and why."""
+        """Return the trading states, by whom and why, and how ready the account is."""
         if control is None:
             return JSONResponse({"wired": False})
         return JSONResponse({"wired": True} | await asyncio.to_thread(control.port.state))

@@ -4,15 +4,15 @@ An account on paper as a run has it, journal and venue each in a file of their o
 waits for. Eight pairs decide once a minute of event time, and every signal turns the position: one
 order each. Timed is the execution step, from the call that gives it the signal: to the call of the
 venue with the order, whose intent is then on disk, and to the venue's acknowledgement, which is on
-the venue's disk then. Pairs decide one by one; compared, all eight in one call, of which each order
-also waits for those before it.
+the venue's disk then. Pairs decide one by one; compared, all eight in one call, whose orders leave
+together once the last of them is judged and written down.
 
 Where the time goes is measured in a round of its own, for the watches cost something themselves.
 """
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,6 @@ from dataflows.paper_account import PaperAccount
 from domain.ids import signal_id
 from domain.instruments import DEFAULT_SYMBOLS
 from domain.nanos import MINUTE_NS, MS_NS, SECOND_NS, parse_ns
-from domain.orders import Order
 from domain.predictions import Side, Signal
 from domain.ticks import TickBatch, new_records
 from operators.execute import ExecuteStep, Heard
@@ -36,15 +35,7 @@ from trading.journal.journal import Journal
 from trading.orders.book import OrderBook
 from trading.orders.effects import Alert
 from trading.risk.gate import RiskGate
-from trading.venues import (
-    Capabilities,
-    Command,
-    Emit,
-    OrderReport,
-    Submit,
-    VenueInstrument,
-    VenueSnapshot,
-)
+from trading.venues import Command, Submit
 
 START_NS = parse_ns("2024-03-05")
 """A Tuesday: all minutes lie between two rollovers."""
@@ -61,71 +52,25 @@ PARTS: dict[str, tuple[type[Any], str]] = {
     "journal commits": (Journal, "commit"),
     "fence": (Writer, "check"),
     "paper venue": (PaperVenue, "send"),
+    "its answer": (PaperVenue, "answer"),
 }
 """What is watched: none of these calls another of them."""
 
 
-class Watched:
-    """A venue that notes when each order came and when its answer was given."""
-
-    def __init__(self, venue: PaperVenue) -> None:
-        self._venue = venue
-        self.came: list[int] = []
-        self.answered: list[int] = []
-
-    @property
-    def name(self) -> str:
-        """Name of the venue."""
-        return self._venue.name
-
-    @property
-    def account(self) -> str:
-        """Account there."""
-        return self._venue.account
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What it can do."""
-        return self._venue.capabilities
-
-    def start(self, emit: Emit) -> None:
-        """Begin to report."""
-        self._venue.start(emit)
-
-    def stop(self) -> None:
-        """Cease to report."""
-        self._venue.stop()
-
-    def instruments(self) -> Mapping[str, VenueInstrument]:
-        """Return its pairs."""
-        return self._venue.instruments()
-
-    def send(self, command: Command) -> None:
-        """Hand a command on; the paper venue has answered a submit when it comes back."""
-        if isinstance(command, Submit):
-            self.came.append(time.perf_counter_ns())
-        self._venue.send(command)
-        if isinstance(command, Submit):
-            self.answered.append(time.perf_counter_ns())
-
-    def query(self, order: Order, timeout_s: float) -> OrderReport | None:
-        """Return an order as the venue has it."""
-        return self._venue.query(order, timeout_s)
-
-    def snapshot(self, since: int | None, timeout_s: float) -> VenueSnapshot:
-        """Return the account."""
-        return self._venue.snapshot(since, timeout_s)
-
-
 class Desk:
-    """The execution step of an account whose files are in a folder, and its market."""
+    """The execution step of an account whose files are in a folder, and its market.
 
-    def __init__(self, folder: Path) -> None:
+    Parameters
+    ----------
+    came, answered
+        Where it is noted when each order came to the venue, and when its answer was given.
+    """
+
+    def __init__(self, folder: Path, came: list[int], answered: list[int]) -> None:
+        self._came, self._answered = came, answered
         self._account = PaperAccount(
             SETTINGS, DEFAULT_SYMBOLS, folder, "bench", now_ns, _no_alert, print
         )
-        self.venue = Watched(self._account.venue)
-        self._account.gateway.venue = self.venue
         name = self._account.config.account
         self._step = ExecuteStep(name, self._account, None, now_ns, lambda _hop, _ns: None)
         self.minute = 0
@@ -153,10 +98,10 @@ class Desk:
         RuntimeError
             If a signal did not become an order.
         """
-        before = len(self.venue.came)
+        before = len(self._came)
         started = time.perf_counter_ns()
         self._step.on_batch([Heard(signals, 0)])
-        sent, acknowledged = self.venue.came[before:], self.venue.answered[before:]
+        sent, acknowledged = self._came[before:], self._answered[before:]
         if len(acknowledged) != len(signals):
             msg = f"{len(signals)} signals made {len(acknowledged)} orders"
             raise RuntimeError(msg)
@@ -254,11 +199,35 @@ def _watch(owner: type[Any], method: str, name: str, spent: dict[str, int]) -> I
 @contextmanager
 def _desk(folder: Path) -> Iterator[Desk]:
     folder.mkdir()
-    desk = Desk(folder)
-    try:
-        yield desk
-    finally:
-        desk.close()
+    came: list[int] = []
+    answered: list[int] = []
+    with _noted(came, answered):
+        desk = Desk(folder, came, answered)
+        try:
+            yield desk
+        finally:
+            desk.close()
+
+
+@contextmanager
+def _noted(came: list[int], answered: list[int]) -> Iterator[None]:
+    """Note when an order comes to the venue, and when its answer has been given."""
+    send, answer = PaperVenue.send, PaperVenue.answer
+
+    def coming(venue: PaperVenue, command: Command) -> None:
+        if isinstance(command, Submit):
+            came.append(time.perf_counter_ns())
+        send(venue, command)
+
+    def answering(venue: PaperVenue) -> None:
+        answer(venue)
+        answered.extend([time.perf_counter_ns()] * (len(came) - len(answered)))
+
+    with ExitStack() as stack:
+        for method, noting, whole in (("send", coming, send), ("answer", answering, answer)):
+            setattr(PaperVenue, method, noting)
+            stack.callback(setattr, PaperVenue, method, whole)
+        yield
 
 
 def _fsync_ms(path: Path) -> float:

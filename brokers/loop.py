@@ -3,8 +3,10 @@
 import asyncio
 import threading
 from collections.abc import Coroutine
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from typing import Any, TypeVar
+
+from domain.errors import Retry
 
 _T = TypeVar("_T")
 
@@ -37,6 +39,8 @@ class LoopThread:
         ------
         TimeoutError
             If it took longer; it is canceled then.
+        Retry
+            If the loop was stopped meanwhile.
         """
         future = self.spawn(work)
         try:
@@ -44,6 +48,9 @@ class LoopThread:
         except TimeoutError:
             future.cancel()
             raise
+        except CancelledError as error:
+            msg = "the adapter was stopped meanwhile"
+            raise Retry(msg) from error
 
     def stop(self) -> None:
         """Cancel what is running and end the thread; idempotent."""

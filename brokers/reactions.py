@@ -1,6 +1,6 @@
 """What a broker's answer calls for: every code of every broker maps onto one of four reactions."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -36,6 +36,10 @@ class Reactions:
 
     def __contains__(self, code: str) -> bool:
         return code in self._known
+
+    def __iter__(self) -> Iterator[str]:
+        """Return the listed codes."""
+        return iter(self._known)
 
     def __getitem__(self, code: str) -> Answer:
         return self._known.get(code, self._otherwise)

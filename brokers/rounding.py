@@ -10,10 +10,10 @@ from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_EVEN, ROU
 import msgspec
 
 from domain.errors import Reject
-from domain.orders import OrderSide, OrderTerms
+from domain.orders import OrderSide, OrderTerms, terms_of, with_terms
 from domain.reasons import Reason
 from trading.quotes import Quote
-from trading.venues import VenueInstrument
+from trading.venues import Cancel, Command, Replace, Submit, VenueInstrument
 
 _BETTER = {"buy": ROUND_FLOOR, "sell": ROUND_CEILING}
 """A buy that pays no more, a sell that takes no less."""
@@ -54,21 +54,52 @@ def shape(
     Unshapable
         If the size is out of bounds, a price is none, or a stop or target is on the wrong side.
     """
+    sized = msgspec.structs.replace(terms, quantity_units=_units(terms.quantity_units, instrument))
+    shaped = with_prices_on_grid(sized, side, instrument)
+    if quote is not None:
+        _check_side(shaped, side, quote)
+    return shaped
+
+
+def with_prices_on_grid(
+    terms: OrderTerms, side: OrderSide, instrument: VenueInstrument
+) -> OrderTerms:
+    """Round prices alone: for a venue whose least size does not bind an order that closes.
+
+    Raises
+    ------
+    Unshapable
+        If a price is none, or rounding made a stop-limit that can never trade.
+    """
     step = instrument.price_step
     is_target = terms.order_type in {"market_if_touched", "take_profit"}
     trigger_rounding = _BETTER[side] if is_target else ROUND_HALF_EVEN
-    shaped = msgspec.structs.replace(
+    rounded = msgspec.structs.replace(
         terms,
-        quantity_units=_units(terms.quantity_units, instrument),
         limit_price=_price(terms.limit_price, step, _BETTER[side], "limit price"),
         trigger_price=_price(terms.trigger_price, step, trigger_rounding, "trigger price"),
         price_bound=_price(terms.price_bound, step, _BETTER[side], "price bound"),
         trailing_distance=_distance(terms.trailing_distance, instrument),
     )
-    _check_stop_limit(shaped, side)
-    if quote is not None:
-        _check_side(shaped, side, quote)
-    return shaped
+    _check_stop_limit(rounded, side)
+    return rounded
+
+
+def command_on_grid(command: Command, instrument: VenueInstrument) -> Command:
+    """Return a command with its prices on the grid; the same one where they are there already.
+
+    Raises
+    ------
+    Unshapable
+        As `with_prices_on_grid`.
+    """
+    if isinstance(command, Cancel):
+        return command
+    order = command.order
+    if isinstance(command, Replace):
+        terms = with_prices_on_grid(command.terms, order.side, instrument)
+        return msgspec.structs.replace(command, terms=terms)
+    return Submit(with_terms(order, with_prices_on_grid(terms_of(order), order.side, instrument)))
 
 
 def _units(units: Decimal, instrument: VenueInstrument) -> Decimal:

@@ -9,6 +9,7 @@ Positive = Annotated[int, Field(gt=0)]
 Fraction = Annotated[Decimal, Field(gt=0, le=1)]
 Share = Annotated[Decimal, Field(gt=0, lt=1)]
 Amount = Annotated[Decimal, Field(gt=0)]
+Level = Annotated[Decimal, Field(ge=0)]
 Natural = Annotated[int, Field(ge=0)]
 
 

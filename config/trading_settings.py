@@ -1,13 +1,14 @@
 """Settings of the account: how it trades, within which limits, and at which broker."""
 
+from datetime import time
 from decimal import Decimal
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, model_validator
 
-from config.section import Amount, Fraction, Natural, Positive, Section, Share
-from domain.errors import BadUse
+from config.section import Amount, Fraction, Level, Natural, Positive, Section, Share
+
+_TLS_DETAILS = ("tls_ca_file", "tls_certificate_file", "tls_key_file", "tls_server_name")
 
 
 class ExecutionSettings(Section):
@@ -16,6 +17,10 @@ class ExecutionSettings(Section):
     account: str = "paper-1"
     account_currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
     start_balance: Amount = Decimal(100_000)
+    """On paper, and where a broker names no balance."""
+    position_mode: Literal["netting", "fifo", "hedging"] = "netting"
+    """How the account keeps positions: one net one a pair, trades of one side that are closed
+    oldest first, or trades of both sides. A broker's account must be kept so."""
     fraction: Fraction = Decimal("0.2")
     """Notional of a new position as a part of equity."""
     user: str = "nobody"
@@ -23,14 +28,37 @@ class ExecutionSettings(Section):
     time_in_force: Literal["FOK", "IOC"] = "FOK"
     max_slippage_pips: Annotated[Decimal, Field(ge=0)] = Decimal(0)
     """How much worse than the quote it was decided on an order may fill; 0: any price."""
+    algorithm: Literal["market", "twap", "tick_profile", "iceberg", "passive_cross"] = "market"
+    """What works the order of a signal: one market order, slices of equal size, slices as large as
+    the market is usually busy, a limit order of which a part shows, or a resting order that crosses
+    the spread at last."""
+    algorithm_ms: Positive = 300_000
+    """From a signal to the deadline of its algorithm."""
+    slices: Annotated[int, Field(ge=1, le=1_000)] = 5
+    """Of ``twap`` and ``tick_profile``."""
+    display_fraction: Fraction = Decimal("0.2")
+    """Part of an ``iceberg`` that shows."""
+    patience_ms: Natural = 60_000
+    """How long ``passive_cross`` rests at the near touch; below ``algorithm_ms``."""
+    stop_pips: Annotated[Decimal, Field(ge=0)] = Decimal(0)
+    """Distance of a stop-loss from the price at which the entry was decided; 0: none."""
+    target_pips: Annotated[Decimal, Field(ge=0)] = Decimal(0)
+    """The same for a take-profit."""
     max_signal_age_ms: Positive = 5_000
-    """At a real broker: longest way of a signal from its market data; an older one is dropped."""
+    """At a real broker: longest way of a signal from its market data; an older one is dropped.
+    Everywhere: how long a signal may wait until what works against it has ended."""
     ledger_dsn: SecretStr = SecretStr("")
     """``postgresql+psycopg://...`` of a broker account's ledger; empty: SQLite in its folder."""
     lease_ms: Annotated[int, Field(ge=1_000)] = 10_000
     """How long a silent process stays the one writer of the ledger."""
+    holidays: str = ""
+    """JSON file of days without settlement by currency, as ``{"USD": ["2026-07-03"]}``: they move
+    value dates, and on paper the days of swap. Empty: weekends only."""
     quality: bool = True
     """Whether what every fill and order cost against the market is measured."""
+    degraded_after_ms: Natural = 10_000
+    """At a real broker: while the market is open and the log gives no record for so long, nothing
+    is opened. 0: not watched."""
     log_heartbeat_ms: Natural = 0
     """At a real broker: records of the log are expected this often; after three times as long
     without one all orders are canceled and trading halts. 0: not watched."""
@@ -91,6 +119,24 @@ class PaperSettings(Section):
     parameters: str = ""
     """JSON file of its other parameters, such as ``aifx tca --fit`` writes; empty: whole fills at
     the touch."""
+    margin_rate: Fraction = Decimal("0.05")
+    """Part of a position's notional that is asked as margin."""
+    margin_call_level: Level = Decimal(0)
+    """Equity over margin below which orders that could open a position are canceled; nothing opens
+    that equity does not carry. 0: no margin is called."""
+    margin_closeout_level: Level = Decimal(0)
+    """Equity over margin below which positions are closed, the largest loss first, until the call
+    level is back; at most the call level."""
+    swap_rates: dict[str, tuple[Decimal, Decimal]] = Field(default={})
+    """Yearly financing of a long and of a short position by pair, as fractions of the notional;
+    below 0 it costs. Booked at every 17:00 New York that a position is held over."""
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> "PaperSettings":
+        if self.margin_closeout_level > self.margin_call_level:
+            msg = "paper.margin_closeout_level must not be above paper.margin_call_level"
+            raise ValueError(msg)
+        return self
 
 
 class BrokerSettings(Section):
@@ -109,7 +155,14 @@ class BrokerSettings(Section):
     port: Annotated[int, Field(ge=0, le=65_535)] = 0
     """0: the usual one."""
     client_id: Natural = 1
-    """Interactive Brokers."""
+    """Interactive Brokers: orders belong to the number that placed them."""
+    odd_lots: bool = False
+    """Interactive Brokers: whether orders below IDEALPRO's smallest may be sent."""
+    fill_or_kill: bool = False
+    """Interactive Brokers: whether FOK may be asked for; IDEALPRO does not list it."""
+    regulatory_fields: bool = True
+    """Interactive Brokers: whether strategy, user and model stand in the MiFID II and operator
+    fields; an account without them at the broker may see its orders refused."""
     token: SecretStr = SecretStr("")
     """OANDA; better as a file: ``token_file``."""
     token_file: str = ""
@@ -117,32 +170,52 @@ class BrokerSettings(Section):
     """FIX SenderCompID."""
     target: str = ""
     """FIX TargetCompID."""
+    sender_sub: str = ""
+    """FIX SenderSubID; empty: none."""
+    target_sub: str = ""
+    """FIX TargetSubID; empty: none."""
     username: str = ""
     password: SecretStr = SecretStr("")
     """FIX; better as a file: ``password_file``."""
     password_file: str = ""
+    """Read anew for each logon."""
+    tls: bool = False
+    """FIX: whether the connection is encrypted; without it the password goes out in clear."""
+    tls_ca_file: str = ""
+    """FIX: certificates (PEM) that the counterparty's must be signed by; empty: the system's."""
+    tls_certificate_file: str = ""
+    """FIX: our own certificate (PEM), where the counterparty asks for one."""
+    tls_key_file: str = ""
+    """FIX: its key (PEM, no passphrase); empty: in the file of the certificate."""
+    tls_server_name: str = ""
+    """FIX: name that the counterparty's certificate must be for; empty: ``host``."""
+    heartbeat_s: Positive = 30
+    """FIX HeartBtInt."""
+    session: Literal["daily", "weekly", "continuous"] = "daily"
+    """FIX: when both sides count from 1 again."""
+    session_from: time = time(17)
+    """FIX: New York time at which a session begins; of a weekly one on Sunday."""
+    session_until: time = time(17)
+    """FIX: New York time at which it ends; of a weekly one on Friday."""
+    reset_on_logon: bool = False
+    """FIX: whether each logon asks both sides to count from 1 (141=Y)."""
+    mass_status: bool = True
+    """FIX: whether the counterparty answers OrderMassStatusRequest; an account where it does not
+    is never ready."""
+    position_requests: bool = False
+    """FIX: whether it answers RequestForPositions."""
+    order_types: tuple[Literal["market_if_touched", "trailing_stop"], ...] = ()
+    """FIX: order types that were agreed beyond those that every counterparty takes."""
     instruments_file: str = ""
     """FIX: JSON list of the pairs as agreed with the counterparty; empty: usual steps and sizes."""
-
-    def secret_password(self) -> SecretStr:
-        """Return the password, from its file where one is named.
-
-        Raises
-        ------
-        BadUse
-            If the file cannot be read.
-        """
-        if not self.password_file:
-            return self.password
-        try:
-            return SecretStr(Path(self.password_file).read_text().strip())
-        except OSError as error:
-            msg = f"broker.password_file {self.password_file} cannot be read: {error.strerror}"
-            raise BadUse(msg) from error
 
     @model_validator(mode="after")
     def _fit_together(self) -> "BrokerSettings":
         if self.kind != "paper" and not self.account_id:
             msg = f"broker.account_id must name the account at {self.kind}"
+            raise ValueError(msg)
+        named = [name for name in _TLS_DETAILS if getattr(self, name)]
+        if named and not self.tls:
+            msg = f"broker.{named[0]} is of no use without broker.tls: set it, or take the name out"
             raise ValueError(msg)
         return self

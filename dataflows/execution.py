@@ -8,7 +8,7 @@ import bytewax.operators as op
 from bytewax.dataflow import Dataflow
 from bytewax.operators import KeyedStream
 
-from dataflows.account_config import account_of
+from config.accounts import account_of
 from dataflows.context import Context
 from dataflows.graph import Writer, log_source, symbols_by_partition
 from dataflows.live_account import LiveAccount, open_live_account

@@ -10,26 +10,36 @@ from threading import Timer
 from time import monotonic_ns, sleep
 from typing import Any
 
+import numpy as np
+
+from brokers.backoff import Backoff
 from brokers.gateway import Gateway
 from brokers.kill_switch import KillSwitch
+from brokers.unsent import UnsentOrders
+from config.accounts import account_folder, account_of, ledger_dsn
 from config.settings import Settings
-from dataflows.account_config import account_of, execution_config
+from dataflows.account_config import check_capabilities, execution_config
+from dataflows.adjusting import Adjusting
 from dataflows.venues import open_venue
 from domain.errors import BadUse, Retry
-from domain.nanos import MS_NS
+from domain.ids import digest
+from domain.nanos import MS_NS, SECOND_NS
+from sources.adjustment_folder import ADJUSTMENTS_FOLDER, AdjustmentFolder
 from sources.control_folder import CONTROL_FOLDER, ControlFolder
 from trading.counterparty import Counterparty
 from trading.desk.care import Care
 from trading.desk.ports import Out
+from trading.desk.stated import Stated
 from trading.desk.writer import Writer
 from trading.engine import ExecutionLogic
 from trading.journal.errors import LeaseHeld
 from trading.journal.journal import Journal
 from trading.orders.effects import Alert
+from trading.readiness import Readiness, ended
 from trading.risk.heartbeats import Heartbeats, Watched
-from trading.venues import Venue, VenueSnapshot
+from trading.timeliness import LogWatch, SignalAges
+from trading.venues import Unanswered, Venue, VenueSnapshot
 
-LEDGER_FILE = "ledger.sqlite"
 LOG, OPERATOR = "log", "operator"
 """Senders of heartbeats: the records of the log, and a person or their watch."""
 
@@ -39,13 +49,15 @@ _CARE_NS = 100 * MS_NS
 _RECORD_TIMEOUT_S = 4.0
 """Longest wait for the venue's whole record at the start; then it is asked for again and again."""
 
+_SHOW_NS = SECOND_NS
+"""How often the readiness is written down although it is the same: whoever reads it sees by its age
+whether anybody is at work."""
+
+_RESEND_FIRST_S, _RESEND_LONGEST_S = 0.1, 1.0
+"""Pauses before an order that never left is tried again; no shorter than a look takes."""
+
 _LOGON_HINT_S = 3.0
 """After so long a person is told that the logon still waits."""
-
-
-def account_folder(data_dir: Path, settings: Settings) -> Path:
-    """Return the folder of an account at a broker: it outlives every run."""
-    return data_dir / "accounts" / f"{settings.broker.kind}-{account_of(settings)}"
 
 
 class LiveAccount:
@@ -64,17 +76,27 @@ class LiveAccount:
     ) -> None:
         self.journal = journal
         self.writer = writer
-        self.gateway = Gateway(venue, self._may_send, wall_ns)
+        account = account_of(settings)
+        execution = settings.execution
+        self._ages = SignalAges(execution.max_signal_age_ms * MS_NS)
+        self._log = LogWatch(execution.degraded_after_ms * MS_NS, wall_ns())
+        jitter = np.random.default_rng(int(digest("resend", account), 16))
+        backoff = Backoff(_RESEND_FIRST_S, _RESEND_LONGEST_S, jitter)
+        unsent = UnsentOrders(self._ages.last_moment_ns, backoff)
+        self.gateway = Gateway(venue, self._may_send, wall_ns, unsent=unsent)
         self._settings = settings
         self._symbols = symbols
         self._wall_ns = wall_ns
         self._say = say
-        account = account_of(settings)
-        requests = ControlFolder(folder / CONTROL_FOLDER, account)
-        self.switch = KillSwitch(requests, self.gateway, self._watch(account), wall_ns, say)
+        self._requests = ControlFolder(folder / CONTROL_FOLDER, account)
+        self.switch = KillSwitch(self._requests, self.gateway, self._watch(account), wall_ns, say)
+        adjustments = AdjustmentFolder(folder / ADJUSTMENTS_FOLDER, account)
+        self._adjusting = Adjusting(adjustments, say)
+        self._stated: Stated | None = None
         self._logic: ExecutionLogic | None = None
         self._care: Care | None = None
-        self._cared_ns = 0
+        self._cared_ns = self._shown_ns = 0
+        self._shown: Readiness | None = None
 
     def log_on(self) -> None:
         """Begin to listen for kills, then log on at the venue."""
@@ -86,20 +108,23 @@ class LiveAccount:
             msg = f"{self.gateway.venue.name} does not trade {', '.join(missing)} in this account"
             raise BadUse(msg)
         self.config = execution_config(self._settings, self._symbols, instruments)
-        allowed = self.gateway.venue.capabilities.times_in_force.get("market", frozenset())
-        if self.config.time_in_force not in allowed:
-            msg = (
-                f"{self.gateway.venue.name} takes market orders as {', '.join(sorted(allowed))}: "
-                f"set execution.time_in_force to one of them"
-            )
-            raise BadUse(msg)
+        check_capabilities(self.config, self.gateway.venue.capabilities)
 
     def build(self, state: Mapping[str, Any] | None) -> ExecutionLogic:
         """Return the account as journal and venue have it; it may not be ready yet."""
         # Whether a pair is tradeable now the venue says with its answer: what it said at the logon
         # may be of a weekend.
-        counterparty = Counterparty(self.gateway, None, lambda alert, _: self._alert(alert))
+        venue = self.gateway.venue
+        counterparty = Counterparty(
+            self.gateway,
+            None,
+            lambda alert, _: self._alert(alert),
+            capabilities=venue.capabilities,
+            instruments=venue.instruments(),
+        )
         logic = ExecutionLogic(self.config, state, self.journal, counterparty)
+        stated = Stated(logic.desk, self.journal, self.gateway.venue.name)
+        now_ns = self._wall_ns()
         care = Care(
             logic.desk,
             self.gateway,
@@ -107,31 +132,37 @@ class LiveAccount:
             logic.controls,
             self._say,
             logic.last_sequence,
-            lambda snapshot: self._begin(logic, snapshot),
+            lambda snapshot, agrees: self._begin(logic, stated, snapshot, agrees=agrees),
+            now_ns,
+            compares_prices=self.config.position_mode == "netting",
         )
         logic.desk.believe = care.believe
-        now_ns = self._wall_ns()
         for doubt in logic.desk.book.lost_answers(now_ns, "the process began anew"):
             logic.desk.on_event(doubt)
-        why = "book and venue do not agree"
         try:
             snapshot = self.gateway.venue.snapshot(logic.last_sequence, _RECORD_TIMEOUT_S)
             care.settle(snapshot, now_ns)
         except Retry as error:
             why = f"its record cannot be had now: {error}"
+            care.unanswered(Unanswered("", "later", why, now_ns), now_ns)
         logic.desk.commit()
-        self._logic, self._care = logic, care
+        self._logic, self._care, self._stated = logic, care, stated
         if self._settings.execution.log_heartbeat_ms:
             # The first records come only now.
             self.switch.beat(LOG)
-        words = "ready" if care.ready else f"not ready: {why}"
-        self._say(f"account {self.config.account} at {self.gateway.venue.name} is {words}")
+        care.speak()
+        self._show(care.readiness, now_ns)
         return logic
 
     @property
     def ready(self) -> bool:
         """Whether orders may leave: book and venue agree, and the order link is up."""
         return self._care is not None and self._care.ready
+
+    @property
+    def opens(self) -> bool:
+        """Whether orders may leave that open or enlarge a position."""
+        return self._care is not None and self._care.opens
 
     @property
     def max_signal_age_ns(self) -> int | None:
@@ -146,24 +177,30 @@ class LiveAccount:
         """Say whether orders are still on their way."""
         return self._logic is not None and bool(self._logic.desk.book.open_states())
 
-    def attend(self, *, records: bool) -> list[Out]:
+    def attend(self, *, records: bool, heard_ns: Mapping[str, int]) -> list[Out]:
         """Hear the venue and those who control the account; return what happened.
 
         Parameters
         ----------
         records
             Whether records of the log have come: its heartbeat.
+        heard_ns
+            When signals that have come entered the log, by their ids.
         """
-        logic, care = self._logic, self._care
-        if logic is None or care is None:
+        logic, care, stated = self._logic, self._care, self._stated
+        if logic is None or care is None or stated is None:
             return []
         self._cared_ns = now_ns = self._wall_ns()
         self.writer.keep()
         if records and self._settings.execution.log_heartbeat_ms:
             self.switch.beat(LOG)
         self.switch.settle(logic.control, logic.controls)
+        self._adjusting.settle(lambda asked: stated.adjust(asked, care.compared, now_ns), now_ns)
+        self._ages.note(heard_ns, now_ns)
+        care.silent_ns = self._log.silence_ns(now_ns, logic.now_ns, records=records)
         logic.charge(care.on_clock(now_ns))
-        return logic.listen()
+        self._show(care.readiness, now_ns)
+        return logic.listen(ready=care.ready, opens=care.opens)
 
     def close(self) -> None:
         """Log off, give the lease back, and close the journal."""
@@ -173,6 +210,8 @@ class LiveAccount:
             self.writer.release()
         finally:
             self.journal.close()
+            now_ns = self._wall_ns()
+            self._show(ended(now_ns, "the run has ended, or is being started"), now_ns)
 
     def _log_on_at_venue(self) -> None:
         name = self.gateway.venue.name
@@ -185,8 +224,10 @@ class LiveAccount:
         finally:
             hint.cancel()
 
-    def _begin(self, logic: ExecutionLogic, snapshot: VenueSnapshot) -> None:
-        """Take over what the venue's first whole record says of the account's money."""
+    def _begin(
+        self, logic: ExecutionLogic, stated: Stated, snapshot: VenueSnapshot, *, agrees: bool
+    ) -> None:
+        """Take over what a whole record of the venue says of the account's money."""
         if snapshot.currency and snapshot.currency != self.config.account_currency:
             msg = (
                 f"account {snapshot.account} is kept in {snapshot.currency}: set "
@@ -195,6 +236,19 @@ class LiveAccount:
             raise BadUse(msg)
         if snapshot.balance is not None:
             logic.rebase(snapshot.balance)
+        if agrees:
+            stated.open(snapshot)
+
+    def _show(self, readiness: Readiness, now_ns: int) -> None:
+        """Write down where the account stands, for whoever asks."""
+        if readiness == self._shown and now_ns - self._shown_ns < _SHOW_NS:
+            return
+        self._shown, self._shown_ns = readiness, now_ns
+        try:
+            self._requests.write_readiness(readiness, now_ns)
+        except OSError as error:
+            # Whoever reads it sees that it is old; trading does not depend on it.
+            self._say(f"the readiness of the account cannot be written down: {error}")
 
     def _may_send(self) -> None:
         """Refuse to send unless this process writes the ledger, and the kill switch is watched."""
@@ -251,8 +305,7 @@ def open_live_account(
     """
     folder = account_folder(data_dir, settings)
     folder.mkdir(parents=True, exist_ok=True)
-    dsn = settings.execution.ledger_dsn.get_secret_value()
-    journal = Journal.open(dsn or f"sqlite:///{folder / LEDGER_FILE}", account_of(settings))
+    journal = Journal.open(ledger_dsn(settings, folder), account_of(settings))
     writer = Writer(journal, wall_ns, settings.execution.lease_ms * MS_NS, holder)
     _acquire(writer, settings.execution.lease_ms, say)
     account = LiveAccount(

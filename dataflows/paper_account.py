@@ -7,8 +7,9 @@ from typing import Any
 from brokers.gateway import Gateway
 from brokers.paper_venue.playing import PaperMarket
 from brokers.paper_venue.venue import open_paper_venue
+from config.accounts import LEDGER_FILE, account_of
 from config.settings import Settings
-from dataflows.account_config import account_of, execution_config, paper_config
+from dataflows.account_config import check_capabilities, execution_config, paper_config
 from domain.control import ControlEvent
 from domain.errors import BadUse, Reject
 from domain.nanos import MS_NS
@@ -21,7 +22,6 @@ from trading.journal.journal import Journal
 from trading.orders.effects import Alert
 from trading.risk.control import control_event
 
-LEDGER_FILE = "ledger.sqlite"
 PAPER_FILE = "paper-venue.sqlite"
 
 _LOOK_NS = 20 * MS_NS
@@ -70,11 +70,20 @@ class PaperAccount:
         self.journal = Journal.open(dsn, account_of(settings))
         self.writer = Writer(self.journal, wall_ns, settings.execution.lease_ms * MS_NS, holder)
         path = None if folder is None else folder / PAPER_FILE
-        self.venue = open_paper_venue(paper_config(settings), path)
+        self.venue = open_paper_venue(paper_config(settings), path, waits=True)
         self._market = PaperMarket(self.venue)
-        self.gateway = Gateway(self.venue, self.writer.check, self._now_ns, inline=True)
-        self._counterparty = Counterparty(self.gateway, self._market, alert)
+        self.gateway = Gateway(
+            self.venue, self.writer.check, self._now_ns, inline=True, answer=self.venue.answer
+        )
+        self._counterparty = Counterparty(
+            self.gateway,
+            self._market,
+            alert,
+            capabilities=self.venue.capabilities,
+            instruments=self.venue.instruments(),
+        )
         self.config = execution_config(settings, symbols, self.venue.instruments())
+        check_capabilities(self.config, self.venue.capabilities)
         self._wall_ns = wall_ns
         self._say = say
         self._looked_ns = 0
@@ -90,6 +99,11 @@ class PaperAccount:
     def ready(self) -> bool:
         """True: the venue is in this process, book and venue always agree."""
         return True
+
+    @property
+    def opens(self) -> bool:
+        """True, as for `ready`."""
+        return self.ready
 
     @property
     def max_signal_age_ns(self) -> int | None:
@@ -116,9 +130,9 @@ class PaperAccount:
         """Say whether the flow must not end yet: on paper nothing happens after the last record."""
         return False
 
-    def attend(self, *, records: bool) -> list[Out]:
+    def attend(self, *, records: bool, heard_ns: Mapping[str, int]) -> list[Out]:
         """Put in force what people have asked for; return what happened."""
-        del records
+        del records, heard_ns
         self.writer.keep()
         logic, requests = self._logic, self._requests
         if logic is None or requests is None or not self._asked:

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable
 import bytewax.operators as op
 from bytewax.operators import KeyedStream
 
+from config.accounts import account_of
 from config.settings import Settings
-from dataflows.account_config import account_of
 from dataflows.context import Context
 from domain.log import OutRecord
 from domain.nanos import MINUTE_NS, MS_NS
@@ -34,10 +34,11 @@ def tca_config(settings: Settings, symbols: tuple[str, ...]) -> TcaConfig:
     Quotes are kept for one minute behind what is measured: on paper nothing comes later, and they
     are in every snapshot.
     """
-    ingest = settings.ingest
+    ingest, algorithm = settings.ingest, settings.execution.algorithm
     return TcaConfig(
         settings.execution.account_currency,
         symbols,
+        algorithm="" if algorithm == "market" else algorithm,
         retention_ns=MINUTE_NS,
         lateness_ns=ingest.lateness_ms * MS_NS,
         beat_lag_ns=max(ingest.grace_ms, ingest.lateness_ms) * MS_NS,

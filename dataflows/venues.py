@@ -6,13 +6,18 @@ Each adapter is loaded only where its broker is chosen: its library may not even
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from config.settings import Settings
+from config.trading_settings import BrokerSettings
 from domain.errors import BadUse
 from domain.instruments import INSTRUMENTS
 from trading.venues import Venue, VenueInstrument
+
+if TYPE_CHECKING:
+    from brokers.fix.tls import Tls
 
 TOKEN_VARIABLE = "AIFX__BROKER__TOKEN"  # noqa: S105 - the name of a variable, not what it holds
 _IB_PORT, _IB_LIVE_PORT = 4002, 4001
@@ -63,6 +68,7 @@ def _oanda(settings: Settings, wall_ns: Callable[[], int]) -> Venue:
         host=broker.mode,
         url=broker.url,
         stream_url=broker.stream_url or broker.url,
+        position_mode=settings.execution.position_mode,
     )
     return OandaVenue(config, wall_ns=wall_ns)
 
@@ -81,6 +87,9 @@ def _ib(
         port=broker.port or (_IB_LIVE_PORT if broker.mode == "live" else _IB_PORT),
         client_id=broker.client_id,
         symbols=symbols,
+        odd_lots=broker.odd_lots,
+        fill_or_kill=broker.fill_or_kill,
+        regulatory_fields=broker.regulatory_fields,
     )
     return IbVenue(config, wall_ns)
 
@@ -89,8 +98,12 @@ def _fix(
     settings: Settings, symbols: tuple[str, ...], folder: Path, wall_ns: Callable[[], int]
 ) -> Venue:
     from brokers.fix.config import FixConfig
+    from brokers.secret_file import SecretFile
 
     broker = settings.broker
+    password_file = None
+    if broker.password_file:
+        password_file = SecretFile(Path(broker.password_file), "the FIX password")
     config = FixConfig(
         host=broker.host,
         port=broker.port,
@@ -101,9 +114,35 @@ def _fix(
         instruments=_agreed(symbols, broker.instruments_file),
         store=folder / "fix",
         username=broker.username,
-        password=broker.secret_password(),
+        password=broker.password,
+        password_file=password_file,
+        tls=_tls(broker) if broker.tls else None,
+        sender_sub=broker.sender_sub,
+        target_sub=broker.target_sub,
+        heartbeat_s=broker.heartbeat_s,
+        session=broker.session,
+        session_from=broker.session_from,
+        session_until=broker.session_until,
+        reset_on_logon=broker.reset_on_logon,
+        mass_status=broker.mass_status,
+        position_requests=broker.position_requests,
+        order_types=frozenset(broker.order_types),
     )
     return config.open(wall_ns)
+
+
+def _tls(broker: BrokerSettings) -> "Tls":
+    from brokers.fix.tls import Tls
+
+    def path(name: str) -> Path | None:
+        return Path(name) if name else None
+
+    return Tls(
+        ca_file=path(broker.tls_ca_file),
+        certificate_file=path(broker.tls_certificate_file),
+        key_file=path(broker.tls_key_file),
+        server_name=broker.tls_server_name,
+    )
 
 
 def _agreed(symbols: tuple[str, ...], path: str) -> dict[str, VenueInstrument]:

@@ -196,7 +196,8 @@ class Execution(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=Fals
     pnl_account
         Profit realised by this fill in account currency; None where no conversion rate was known.
     pnl_quote, conversion_rate
-        The same in quote currency, and the quote-to-account rate used (its side follows its sign).
+        The same in quote currency, and the quote-to-account rate used (its side follows its sign);
+        None too where trades are kept apart and none was closed, or a gain and a loss at once.
     commission, commission_currency
         Charged by the venue for this fill (>= 0 is a cost), in its own currency.
     commission_account
@@ -233,7 +234,8 @@ class Position(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False
     units
         Signed base units: > 0 long, < 0 short.
     average_price
-        Entry price of the open units; None when flat.
+        Entry price of the open units; None when flat. Where trades are kept apart, the price at
+        which closing all of them would realise nothing.
     realised_account, unrealised_account
         Account currency; unrealised is marked at the closing side (bid for long, ask for short).
         None where no conversion rate is known: never 0 in its place.

@@ -5,6 +5,8 @@ Exit code 0: it is in force; 1: refused; 2: bad use; 3: written, and not answere
 
 import getpass
 import time
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -14,13 +16,23 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from domain.adjustments import position_adjustment
 from domain.control import ControlKind, TradingState
 from domain.errors import BadUse
+from domain.instruments import instrument
+from jobs.adjusting import ask_adjustment
 from jobs.control import PATIENCE_S, UNANSWERED, ControlLine
-from jobs.control_folders import find_folder
 from jobs.options import DEFAULT_DATA, Data
+from jobs.places import find_place
 
 _REFUSED, _UNANSWERED = 1, 3
+_DONE = {
+    "acted": "the door is shut, the journal follows",
+    "in_force": "in force",
+    "noted": "noted; the kill stands until another person in another role releases it too",
+    "booked": "booked; trading goes on once book and venue agree and a person resumes it",
+}
+"""What is said of an outcome that is no refusal."""
 
 control_app = typer.Typer(
     help="Stop trading, and let it go on: by name and with a reason.", no_args_is_help=True
@@ -70,49 +82,38 @@ def kill(
     _ask(line, ControlKind.KILL, TradingState.HALTED, who, role, reason, strategy)
 
 
-@control_app.command()
-def halt(
-    by: By,
-    reason: Reason,
-    strategy: Strategy = "",
-    role: Role = "",
-    run: Run = "",
-    account: Account = "",
-    data: Data = DEFAULT_DATA,
-) -> None:
-    """Let nothing but cancels leave; open orders stay, and one person may end it."""
-    line = _line(data, run, account)
-    _ask(line, ControlKind.LOWER, TradingState.HALTED, by, role, reason, strategy)
+def _lowering(to: TradingState) -> Callable[..., None]:
+    """Return the command that lowers to a state."""
+
+    def lower(
+        by: By,
+        reason: Reason,
+        strategy: Strategy = "",
+        role: Role = "",
+        run: Run = "",
+        account: Account = "",
+        data: Data = DEFAULT_DATA,
+    ) -> None:
+        line = _line(data, run, account)
+        _ask(line, ControlKind.LOWER, to, by, role, reason, strategy)
+
+    return lower
 
 
-@control_app.command("cancel-only")
-def cancel_only(
-    by: By,
-    reason: Reason,
-    strategy: Strategy = "",
-    role: Role = "",
-    run: Run = "",
-    account: Account = "",
-    data: Data = DEFAULT_DATA,
-) -> None:
-    """Let nothing but cancels leave."""
-    line = _line(data, run, account)
-    _ask(line, ControlKind.LOWER, TradingState.CANCEL_ONLY, by, role, reason, strategy)
-
-
-@control_app.command()
-def reduce(
-    by: By,
-    reason: Reason,
-    strategy: Strategy = "",
-    role: Role = "",
-    run: Run = "",
-    account: Account = "",
-    data: Data = DEFAULT_DATA,
-) -> None:
-    """Let nothing leave that opens or enlarges a position."""
-    line = _line(data, run, account)
-    _ask(line, ControlKind.LOWER, TradingState.REDUCING, by, role, reason, strategy)
+for _name, _to, _words in (
+    (
+        "halt",
+        TradingState.HALTED,
+        "Let nothing but cancels leave; open orders stay, and one person may end it.",
+    ),
+    ("cancel-only", TradingState.CANCEL_ONLY, "Let nothing but cancels leave."),
+    (
+        "reduce",
+        TradingState.REDUCING,
+        "Let nothing leave that opens or enlarges a position.",
+    ),
+):
+    control_app.command(_name, help=_words)(_lowering(_to))
 
 
 @control_app.command()
@@ -148,8 +149,36 @@ def release(
 
 
 @control_app.command()
+def adjust(
+    symbol: Annotated[str, typer.Option("--symbol", help="The pair, such as EURUSD.")],
+    units: Annotated[str, typer.Option("--units", help="Base units to add: -1000 for sold ones.")],
+    price: Annotated[str, typer.Option("--price", help="At which they were dealt.")],
+    by: By,
+    reason: Reason,
+    run: Run = "",
+    account: Account = "",
+    data: Data = DEFAULT_DATA,
+) -> None:
+    """Answer for a position at a broker that nothing explains; it must make the books agree."""
+    folder = find_place(data, run, account).adjustments()
+    pair = instrument(symbol).symbol
+    asked = position_adjustment(
+        pair,
+        _decimal(units, "--units"),
+        _decimal(price, "--price"),
+        account=folder.account,
+        by=by,
+        reason=reason,
+        ts_event_ns=_now_ns(),
+    )
+    answer = ask_adjustment(folder, asked, PATIENCE_S)
+    what = f"{pair} adjusted by {asked.units} at {asked.price}, by {by}"
+    _end(what, None if answer is None else answer.outcome, answer.words if answer else "")
+
+
+@control_app.command()
 def status(run: Run = "", account: Account = "", data: Data = DEFAULT_DATA) -> None:
-    """Show every trading state, by whom and why, and the requests that wait."""
+    """Show every trading state, by whom and why, how ready the account is, and what waits."""
     found = _line(data, run, account).state()
     if found["fault"]:
         raise BadUse(found["fault"])
@@ -162,6 +191,11 @@ def status(run: Run = "", account: Account = "", data: Data = DEFAULT_DATA) -> N
         table.add_row(*map(Text, [*cells, ", ".join(scope["said"])]))
     console = Console()
     console.print(table)
+    readiness = found["readiness"]
+    if readiness is not None:
+        words = ": ".join(filter(None, (readiness["rung"].replace("_", " "), readiness["why"])))
+        since = f", since {readiness['since']}" if readiness["since"] else ""
+        console.print(f"readiness{since}: {words}", markup=False, highlight=False, soft_wrap=True)
     for name in found["waiting"]:
         console.print(f"waits for an answer: {name}", markup=False, highlight=False)
 
@@ -177,7 +211,7 @@ def beat(
     data: Data = DEFAULT_DATA,
 ) -> None:
     """Say that a person, or what watches for them, is there: silence is a kill where it is set."""
-    folder = find_folder(data, run, account)
+    folder = find_place(data, run, account).control()
     while True:
         try:
             folder.beat(name, _now_ns())
@@ -190,7 +224,7 @@ def beat(
 
 
 def _line(data: Path, run: str, account: str) -> ControlLine:
-    return ControlLine(find_folder(data, run, account), _now_ns, PATIENCE_S)
+    return ControlLine(find_place(data, run, account), _now_ns, PATIENCE_S)
 
 
 def _ask(
@@ -205,15 +239,31 @@ def _ask(
     answer = line.ask(kind, to, by=by, reason=reason, strategy=strategy, role=role)
     what = f"{kind} to {to} of {strategy or 'all orders'}, by {by}"
     if answer is None:
+        _end(what, None)
+        return
+    outcome: str = answer.outcome
+    if outcome == "in_force" and kind is ControlKind.RELEASE and line.is_killed(strategy):
+        outcome = "noted"
+    _end(what, outcome, answer.words)
+
+
+def _end(what: str, outcome: str | None, words: str = "") -> None:
+    """Tell what became of a request; end with its exit code."""
+    if outcome is None:
         _say(f"{what}: {UNANSWERED}")
         raise typer.Exit(_UNANSWERED)
-    if answer.outcome == "refused":
-        _say(f"aifx: refused: {answer.words}", error=True)
+    if outcome == "refused":
+        _say(f"aifx: refused: {words}", error=True)
         raise typer.Exit(_REFUSED)
-    done = "the door is shut, the journal follows" if answer.outcome == "acted" else "in force"
-    if kind is ControlKind.RELEASE and line.is_killed(strategy):
-        done = "noted; the kill stands until another person in another role releases it too"
-    _say(f"{what}: {done}" + (f"; {answer.words}" if answer.words else ""))
+    _say(f"{what}: {_DONE[outcome]}" + (f"; {words}" if words else ""))
+
+
+def _decimal(text: str, option: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation as error:
+        msg = f"{option} {text}: give a number"
+        raise BadUse(msg) from error
 
 
 def _now_ns() -> int:

@@ -11,8 +11,9 @@ from pathlib import Path
 import msgspec
 
 from config import plan as plans
+from config.accounts import LEDGER_FILE
 from config.plan import Plan
-from dataflows.paper_account import LEDGER_FILE, PAPER_FILE
+from dataflows.paper_account import PAPER_FILE
 from domain.errors import BadUse, Corrupt
 
 _PATIENCE_S = 5.0

@@ -31,10 +31,10 @@ from domain.topics import Topic
 from jobs import datadir, feeds, results, switches
 from jobs import kafka as kafka_jobs
 from jobs.control import ControlLine
-from jobs.control_folders import folder_of_run
 from jobs.feeds import FeedChoice
 from jobs.live import confirm_live
 from jobs.models import models_for
+from jobs.places import place_of
 from jobs.report import Report, print_table, write_json
 from jobs.watch import Watcher
 from jobs.worker import store_dsn
@@ -120,7 +120,7 @@ def run(options: RunOptions, settings: Settings, console: Console) -> Report:
             console.print(f"going on with run {plan.run}")
         _announce(view, plan, options, settings, notes, embedded=embedded)
         if server is not None:
-            line = ControlLine(folder_of_run(plan), time.time_ns)  # noqa: TID251 - the edge
+            line = ControlLine(place_of(plan), time.time_ns)  # noqa: TID251 - the edge
             hosts = frozenset({settings.dashboard.host.lower()})
             server.app = create_app(view, Control(line, secrets.token_urlsafe(32), hosts))
             server.start()

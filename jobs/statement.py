@@ -12,20 +12,20 @@ import msgspec
 from clickhouse.settlement import last_balance, last_prices
 from config.plan import Plan
 from config.settings import Settings, settings_of
-from dataflows.account_config import account_of
-from dataflows.live_account import account_folder
-from dataflows.paper_account import LEDGER_FILE
+from dataflows.account_config import holidays_of
 from domain.errors import BadUse
 from domain.fx_calendar import roll_ns
 from domain.instruments import INSTRUMENTS
 from jobs.archive_access import archive
+from jobs.places import place_of
 from trading.conversion import Quotes
 from trading.journal.journal import Journal
 from trading.journal.verification import verify_file
 from trading.quotes import quote_of
 from trading.settlement.rebuilding import Booked, Books, booked_of, previous_trade_date
 from trading.settlement.rendering import to_text
-from trading.settlement.statements import Check, Statement, checks
+from trading.settlement.statements import Check, Statement, add, checks
+from trading.settlement.value_dates import HolidayTable
 
 
 class Settles(msgspec.Struct, frozen=True):
@@ -37,6 +37,16 @@ class Settles(msgspec.Struct, frozen=True):
     quantity_units: Decimal
     price: Decimal
     value_date: date
+
+
+class Adjusted(msgspec.Struct, frozen=True):
+    """What a person has added to a position on that day, as they answer for it."""
+
+    symbol: str
+    units: Decimal
+    price: Decimal
+    by: str
+    reason: str
 
 
 class Checked(msgspec.Struct, frozen=True):
@@ -52,6 +62,7 @@ class StatedDay(msgspec.Struct, frozen=True):
 
     statement: Statement
     settles: list[Settles]
+    adjusted: list[Adjusted]
     checks: list[Checked]
     notes: list[str]
 
@@ -65,7 +76,8 @@ class Source:
     dsn, account
         Of the journal.
     settings
-        Account currency and start balance.
+        Account currency, how positions are kept, holidays, and the start balance of an account
+        whose venue has told none.
     run, data
         The run whose archive has the quotes, and its data folder; None: there is none.
     """
@@ -88,6 +100,7 @@ def state(source: Source, booked: Booked, day: date) -> StatedDay:
             booked,
             INSTRUMENTS,
             market.quotes_of,
+            execution.position_mode,
         )
         stated = books.statement(day)
         before = books.statement(previous_trade_date(day))
@@ -96,7 +109,11 @@ def state(source: Source, booked: Booked, day: date) -> StatedDay:
         stated,
         [
             Settles(one.execution_id, one.symbol, one.side, one.quantity_units, one.price, settles)
-            for one, settles in books.settlements(day)
+            for one, settles in books.settlements(day, HolidayTable(holidays_of(source.settings)))
+        ],
+        [
+            Adjusted(one.symbol, one.units, one.price, one.by, one.reason)
+            for one in books.adjustments(day)
         ],
         [Checked(check.name, check.holds, check.difference) for check in found],
         market.notes,
@@ -117,10 +134,17 @@ class Market:
         self._balance_of = balance_of
 
     def checks_of(self, stated: Statement) -> list[Check]:
-        """Hold a statement against the account's last mark of the day in the log."""
+        """Hold a statement against the account's last mark of the day in the log.
+
+        What the roll itself charges belongs to the day, and is in the account from the next mark.
+        """
         if self._balance_of is None:
             return []
-        logged, own = self._balance_of(stated.trade_date), stated.closing.balance
+        logged, end_ns = self._balance_of(stated.trade_date), roll_ns(stated.trade_date)
+        for item in stated.items:
+            if item.ts_event_ns >= end_ns:
+                logged = add(logged, item.amount_account)
+        own = stated.closing.balance
         difference = None if logged is None or own is None else own - logged
         return [Check("balance is that of the log", difference)]
 
@@ -149,11 +173,8 @@ def _market(source: Source) -> Iterator[Market]:
 
 def of_run(plan: Plan, data: Path) -> Source:
     """Return where the statements of a run's account come from."""
-    settings = settings_of(plan.settings)
-    paper = settings.broker.kind == "paper"
-    folder = Path(plan.run_dir) if paper else account_folder(Path(plan.data_dir), settings)
-    dsn = settings.execution.ledger_dsn.get_secret_value() or f"sqlite:///{folder / LEDGER_FILE}"
-    return Source(dsn, account_of(settings), settings, plan.run, data)
+    place = place_of(plan)
+    return Source(place.dsn, place.account, settings_of(plan.settings), plan.run, data)
 
 
 def account_in(dsn: str, wanted: str) -> str:
@@ -201,6 +222,12 @@ def text(found: StatedDay) -> str:
             f"{one.value_date}  {one.side:<5}{one.quantity_units:>14,f} {one.symbol:<8}at "
             f"{one.price:f}  {one.execution_id}\n"
             for one in found.settles
+        ]
+    if found.adjusted:
+        parts.append("\nAdjusted by hand\n")
+        parts += [
+            f"{one.units:>+14,f} {one.symbol:<8}at {one.price:f}  {one.by}: {one.reason}\n"
+            for one in found.adjusted
         ]
     parts.append("\nChecks\n")
     parts += [f"{_verdict(check):<10}{check.name}\n" for check in found.checks]

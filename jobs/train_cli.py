@@ -3,15 +3,12 @@
 What trains is heavy, so each command imports it for itself: ``aifx --help`` does not wait for it.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from config.settings import Settings
 from domain.deployments import SLOTS, Slot
 from domain.errors import BadUse
 from jobs.models_cli import Simulated, Store, open_models
@@ -27,8 +24,6 @@ from jobs.options import (
 )
 
 if TYPE_CHECKING:
-    from clickhouse_connect.driver.client import Client
-
     from jobs.training_data import LabelName
 
 Kinds = Annotated[
@@ -66,6 +61,7 @@ def train(
 ) -> None:
     """Train models, report walk-forward figures, and enter them as candidates."""
     from jobs import training_data
+    from jobs.archive_access import archive
     from jobs.train import candidates, label_config, learners_of, walk_config
 
     if bool(names_in(runs)) == bool(features):
@@ -80,7 +76,7 @@ def train(
         named = _symbols(symbols) if symbols else ()
         rows = training_data.from_files(features, named, before_ns)
     else:
-        with _archive(settings, data) as client:
+        with archive(settings, data) as client:
             rows = training_data.from_archive(client, names_in(runs), _symbols(symbols), before_ns)
     if export is not None:
         training_data.export(rows, export)
@@ -106,33 +102,18 @@ def retrain(
     config_file: ConfigFile = None,
 ) -> None:
     """Train anew where a champion is missing, old, drifting or poor; enter candidates."""
+    from jobs.archive_access import archive
     from jobs.retrain import retrain as retrain_
     from jobs.retrain import runs_of
 
     settings = settings_with(config_file, clickhouse=clickhouse)
     chosen, named = _kinds(kinds), _symbols(symbols)
     place = open_models(data, store, simulated=simulated, config_file=config_file)
-    with _archive(settings, data) as client:
+    with archive(settings, data) as client:
         found = names_in(runs) or runs_of(data, simulated=simulated)
         made = retrain_(client, found, named, settings, place, chosen, _say, force=force)
     if not made:
         _say("nothing calls for training: nothing was trained")
-
-
-@contextmanager
-def _archive(settings: Settings, data: Path) -> "Iterator[Client]":
-    """Hold the data folder and a client of its store, or of the server."""
-    from clickhouse.migrate import connect, migrate
-    from jobs import datadir
-
-    dsn = settings.clickhouse.dsn.get_secret_value() or f"chdb://{data.resolve() / 'clickhouse'}"
-    with datadir.locked(data):
-        client = connect(dsn, settings.clickhouse.database)
-        try:
-            migrate(client)
-            yield client
-        finally:
-            client.close()
 
 
 def _kinds(text: str) -> tuple[Slot, ...]:

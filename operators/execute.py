@@ -41,6 +41,11 @@ class Account(Protocol):
         ...
 
     @property
+    def opens(self) -> bool:
+        """Whether orders may leave that open or enlarge a position."""
+        ...
+
+    @property
     def max_signal_age_ns(self) -> int | None:
         """Longest way of a signal by the wall clock; None: no clock is asked."""
         ...
@@ -49,8 +54,16 @@ class Account(Protocol):
         """Return the engine, anew or as a snapshot left it."""
         ...
 
-    def attend(self, *, records: bool) -> list[Out]:
-        """Hear the venue and the people; return what happened."""
+    def attend(self, *, records: bool, heard_ns: Mapping[str, int]) -> list[Out]:
+        """Hear the venue and the people; return what happened.
+
+        Parameters
+        ----------
+        records
+            Whether records of the log have come.
+        heard_ns
+            When signals that have come entered the log, by their ids: from there on they age.
+        """
         ...
 
 
@@ -91,10 +104,11 @@ class ExecuteStep:
                     heard_ns |= {signal.signal_id: value.wall_ns for signal in value.signals}
             elif isinstance(value, TickBatch):
                 events.append(value)
-        out = self._account.attend(records=bool(events))
+        out = self._account.attend(records=bool(events), heard_ns=heard_ns)
         if events:
             late = self._late(heard_ns)
-            out += self._logic.on_batch(events, late, ready=self._account.ready)
+            account = self._account
+            out += self._logic.on_batch(events, late, ready=account.ready, opens=account.opens)
             undecided = self._logic.undecided() if self._heard_ns else ()
             self._heard_ns = {n: ns for n, ns in self._heard_ns.items() if n in undecided}
         if heard_ns:

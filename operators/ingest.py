@@ -32,7 +32,8 @@ class JudgeLogic:
     resume_state
         Snapshot, or None.
     report
-        Told the totals since the start of the run after each batch.
+        Told the totals since the start of the run: when a run is taken up again, as nothing may be
+        left to judge, and after each batch.
     """
 
     def __init__(
@@ -44,6 +45,8 @@ class JudgeLogic:
         self._config = config
         self._report = report
         self._quality: QualityLogic = config.build(resume_state)
+        if resume_state is not None:
+            report(self._quality.counts)
 
     def on_batch(self, values: list[FeedBatch]) -> Iterable[Judged]:
         """Judge feed batches in order."""

@@ -11,6 +11,7 @@ and if its name says ``kill`` it is a kill: nobody is asked to write one well.
     acted/ done/ refused/    answers, by id; in refused/ unreadable files too, each with a .why
     beats/<sender>           the time of its last beat is the file's time of change
     state.json               all trading states, by whom and why
+    readiness.json           what a technical fault lets through now, and the time of that word
 """
 
 import os
@@ -24,12 +25,15 @@ import msgspec
 from domain.control import ControlEvent
 from domain.errors import BadUse, Corrupt, Drop
 from sources.control_request import read, request_of
+from sources.durable import write_whole
+from trading.readiness import Readiness
 from trading.risk.control import Controls
 
 CONTROL_FOLDER = "control"
 """Name of the folder beside what else is kept of an account."""
 
 STATE_FILE = "state.json"
+READINESS_FILE = "readiness.json"
 STATE_VERSION = 1
 
 Outcome = Literal["acted", "in_force", "refused"]
@@ -38,7 +42,7 @@ _ANSWERS: dict[Outcome, str] = {"refused": "refused", "in_force": "done", "acted
 """Folder of each outcome, the last word first."""
 
 _BEATS = "beats"
-_OWN = frozenset({STATE_FILE, _BEATS, *_ANSWERS.values()})
+_OWN = frozenset({STATE_FILE, READINESS_FILE, _BEATS, *_ANSWERS.values()})
 _NO_NAME = re.compile(r"[^A-Za-z0-9_-]")
 
 
@@ -62,6 +66,15 @@ class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class _StateFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     v: int
     controls: Controls
+
+
+class ShownReadiness(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where an account stands on the ladder of readiness, and when its process last said so."""
+
+    account: str
+    readiness: Readiness
+    ts_ns: int
+    v: int = STATE_VERSION
 
 
 class ControlFolder:
@@ -161,6 +174,27 @@ class ControlFolder:
             raise Corrupt(msg)
         return stored.controls
 
+    def readiness(self) -> ShownReadiness | None:
+        """Return the last word on the account's readiness; None if there never was one.
+
+        Raises
+        ------
+        Corrupt
+            If the file is there and cannot be read, or is another account's.
+        """
+        path = self.path / READINESS_FILE
+        try:
+            shown = msgspec.json.decode(path.read_bytes(), type=ShownReadiness)
+        except FileNotFoundError:
+            return None
+        except (OSError, msgspec.MsgspecError) as error:
+            msg = f"the readiness in {path} cannot be read: {error}"
+            raise Corrupt(msg) from error
+        if shown.v != STATE_VERSION or shown.account != self.account:
+            msg = f"{path} is version {shown.v} of account {shown.account}, not of {self.account}"
+            raise Corrupt(msg)
+        return shown
+
     # Who trades.
 
     def new(self) -> list[ControlEvent]:
@@ -230,6 +264,21 @@ class ControlFolder:
         stored = _StateFile(STATE_VERSION, controls)
         self._write(self.path / STATE_FILE, msgspec.json.encode(stored))
 
+    def write_readiness(self, readiness: Readiness, ts_ns: int) -> None:
+        """Show the readiness as it is at a moment; not forced to the disk, the next word is near.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written.
+        """
+        shown = ShownReadiness(self.account, readiness, ts_ns)
+        path = self.path / READINESS_FILE
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f".{path.name}.{os.getpid()}")
+        part.write_bytes(msgspec.json.encode(shown))
+        part.replace(path)
+
     # How it is done.
 
     def _inbox(self) -> list[os.DirEntry[str]]:
@@ -257,19 +306,7 @@ class ControlFolder:
         return self.path / folder / f"{event.control_id}.json"
 
     def _write(self, path: Path, data: bytes) -> None:
-        """Write a file that is there whole or not at all, and stays there."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.name}.{os.getpid()}")
-        with part.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-        handle = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        write_whole(path, data)
 
 
 def _shown(name: str) -> str:

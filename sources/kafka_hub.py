@@ -29,8 +29,8 @@ _COMMIT_EVERY_NS = 20 * MS_NS
 """Flow positions are this fresh. A feed at full speed writes about 1,000 records in that time."""
 
 _MAX_POLL_RECORDS = 20_000
-"""Bounds one poll, which is that long only behind a backlog. What follows costs by the batch, so
-long ones are cheap; at 72 bytes a tick it is 1.5 MB."""
+"""Bounds one poll, which is that long only behind a backlog, and what waits for one partition. What
+follows costs by the batch, so long ones are cheap; at 72 bytes a tick it is 1.5 MB."""
 
 _QUEUE_KBYTES = 16_384
 """Bounds what the client fetches ahead, over all partitions: back-pressure ends there, and what a
@@ -60,6 +60,7 @@ class Hub:
             else None
         )
         self._inboxes: dict[tuple[str | None, int | None], Inbox] = {}
+        self._filled: list[Inbox] = []
         self._starts: list[TopicPartition] = []
         self._assigned = False
         self._open = 0
@@ -173,15 +174,30 @@ class Hub:
         # Of several processes that read the same partition, one speaks for the group.
         return self._config.index == 0 or topic not in self._config.whole_topics
 
+    def _room(self) -> int:
+        """Return how many records may come in: the fullest inbox holds no more than one poll.
+
+        A partition whose snapshot is on its way takes nothing, while others go on polling for all.
+        """
+        self._filled = [one for one in self._filled if one.waiting and not one.ended]
+        fullest = max((one.waiting_records for one in self._filled), default=0)
+        return _MAX_POLL_RECORDS - fullest
+
     def _fetch(self) -> bool:
-        messages = self._consumer.consume(_MAX_POLL_RECORDS, 0)
+        room = self._room()
+        if not room:
+            return True
+        messages = self._consumer.consume(room, 0)
         if any(map(Message.error, messages)):
             messages = _sound(messages)
         # Runs of one partition are long, and are found in C: this costs next to nothing a message.
         for _, same in groupby(messages, Message.partition):
             for _, run in groupby(same, Message.topic):
                 batch = list(run)
-                self._inboxes[batch[0].topic(), batch[0].partition()].put(batch)
+                inbox = self._inboxes[batch[0].topic(), batch[0].partition()]
+                if not inbox.waiting:
+                    self._filled.append(inbox)
+                inbox.put(batch)
         return bool(messages)
 
 

@@ -24,9 +24,11 @@ class Inbox:
         Whether the end of the partition came in. What comes after it is not looked at.
     waiting
         What was not taken yet.
+    waiting_records
+        How many records that are.
     """
 
-    __slots__ = ("ended", "offset", "partition", "topic", "waiting")
+    __slots__ = ("ended", "offset", "partition", "topic", "waiting", "waiting_records")
 
     def __init__(self, topic: Topic, partition: int, offset: int, *, ended: bool) -> None:
         self.topic = topic
@@ -34,6 +36,7 @@ class Inbox:
         self.offset = offset
         self.ended = ended
         self.waiting: list[Polled] = []
+        self.waiting_records = 0
 
     def put(self, messages: list[Message]) -> None:
         """Take in the next messages of the partition; none is an error, and there is at least one.
@@ -64,10 +67,12 @@ class Inbox:
     def take(self) -> list[Polled]:
         """Give all that waits."""
         waiting, self.waiting = self.waiting, []
+        self.waiting_records = 0
         return waiting
 
     def _append(self, first: int, last: int, values: list[bytes], message: Message) -> None:
         waiting = self.waiting
+        self.waiting_records += len(values)
         if waiting and waiting[-1].last_offset + 1 == first:
             # What a poll brings in several runs is one batch to who comes after.
             waiting[-1].values.extend(values)

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from domain.instruments import Instrument
+from domain.orders import PositionEffect
 from domain.predictions import Side
 from trading.conversion import rate
 from trading.marks import AccountMark
@@ -28,11 +29,14 @@ class Wish(NamedTuple):
         Signed base units (not 0).
     reason
         Why it cannot even be asked for; empty if the gate may judge it.
+    effect
+        ``reduce_only`` of an order that closes trades on a hedging account.
     """
 
     leg: int
     change_units: Decimal
     reason: str = ""
+    effect: PositionEffect = "default"
 
 
 class Sizing(NamedTuple):
@@ -57,9 +61,11 @@ class Situation(NamedTuple):
     Attributes
     ----------
     units
-        Signed base units held.
+        Signed base units held, net.
     in_flight_units
         Signed base units of orders that may still fill.
+    sides
+        Base units (>= 0) held long and short on an account that keeps both; None on any other.
     """
 
     instrument: Instrument
@@ -67,6 +73,7 @@ class Situation(NamedTuple):
     units: Decimal
     in_flight_units: Decimal
     mark: AccountMark
+    sides: tuple[Decimal, Decimal] | None = None
 
 
 def _sign(units: Decimal) -> int:
@@ -84,8 +91,13 @@ def wish_of(side: Side, now: Situation, sizing: Sizing) -> Wish | None:
     An order in flight counts as held. While there is one, a signal for another side is denied with
     ``order_in_flight``, whatever it would do: how much to trade is not known before the fill. A
     denied order whose size could not be computed carries the smallest size of the instrument.
+
+    On a hedging account a signal first closes every trade that it is against, by an order that can
+    do nothing else; what it wants is opened once none is left, at a later decision.
     """
     wanted = _DIRECTION[side]
+    if now.sides is not None and any(now.sides) and not now.in_flight_units:
+        return _close_of(wanted, *now.sides)
     exposure = now.units + now.in_flight_units
     if is_settled(side, exposure):
         return None
@@ -97,6 +109,16 @@ def wish_of(side: Side, now: Situation, sizing: Sizing) -> Wish | None:
         return Wish(0, -now.units)
     target, reason = _target(now, sizing)
     return Wish(0, wanted * max(target, least) - now.units, reason)
+
+
+def _close_of(wanted: int, long_units: Decimal, short_units: Decimal) -> Wish | None:
+    """Return the order that closes what a signal is against where both sides are kept.
+
+    Trades of the wanted side stay as they are. Without a wanted side the larger one goes first.
+    """
+    closes_longs = wanted < 0 or (wanted == 0 and long_units >= short_units)
+    change = -long_units if closes_longs else short_units
+    return Wish(0, change, effect="reduce_only") if change else None
 
 
 def largest_units(

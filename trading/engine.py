@@ -6,27 +6,30 @@ a venue that plays the log's own records nothing depends on arrival or on batch 
 reports when it likes: what it says is in the journal, and a new life begins from there.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
 from domain.control import ControlEvent
-from domain.ids import client_order_id
-from domain.orders import Order, OrderSide, with_terms
 from domain.predictions import Signal
 from domain.ticks import TickBatch
-from trading.counterparty import Counterparty
+from trading.accounts.held import sides
+from trading.counterparty import Counterparty, Market
 from trading.decisions import Situation, wish_of
 from trading.desk.ports import Out
+from trading.desk.putting_away import put_away
 from trading.execution_config import ExecutionConfig
 from trading.journal.journal import Journal
 from trading.lanes import Lane, Run
 from trading.marks import AccountMark
+from trading.ordering import order_of
 from trading.orders.holdings import Exposure
+from trading.risk.case import RiskContext
 from trading.risk.codes import Deny
 from trading.risk.control import Controls
-from trading.snapshots import SNAPSHOT_VERSION, ExecutionState, dump
+from trading.snapshots import SNAPSHOT_VERSION, ExecutionState, dump, mode_of
 from trading.starting import begin
+from trading.tactics.handling import Handling
 from trading.venues import AccountCharge
 
 _NOTHING = Exposure()
@@ -78,7 +81,21 @@ class ExecutionLogic:
         self._last_mark: AccountMark | None = None
         # Nobody knows how long the signals of an earlier life have waited at a real venue.
         self._late: set[str] = set() if self._market is not None else self.undecided()
-        self._ready = True
+        self._ready = self._opens = True
+        self._handling: Handling | None = None
+        if begun.markets is not None:
+            self._handling = Handling(
+                config,
+                self.desk,
+                self._lanes,
+                self._past,
+                begun.handlers,
+                begun.markets,
+                self._shown,
+                self.controls,
+                self._note_working,
+                counterparty.alert,
+            )
         self._note_working()
 
     def on_batch(
@@ -87,6 +104,7 @@ class ExecutionLogic:
         late: frozenset[str] = frozenset(),
         *,
         ready: bool = True,
+        opens: bool = True,
     ) -> list[Out]:
         """Take records and signals, of each symbol in log order; return what they let happen.
 
@@ -99,6 +117,8 @@ class ExecutionLogic:
             Ids of signals that were too long on their way to open anything; once late, always late.
         ready
             Whether book and venue agree: until then no order leaves, not even an exit.
+        opens
+            Whether orders may leave that open or enlarge a position.
 
         Raises
         ------
@@ -106,7 +126,7 @@ class ExecutionLogic:
             If ticks and signals do not belong to one log.
         """
         self._late |= late
-        self._ready = ready
+        self._ready, self._opens = ready, opens
         touched: dict[str, Lane] = {}
         for event in events:
             lane = self._lanes.get(event.symbol)
@@ -119,10 +139,18 @@ class ExecutionLogic:
                 lane.add_records(event.records)
         return self._run(touched.values())
 
-    def listen(self) -> list[Out]:
-        """Take in what a real venue has reported; return what happened."""
+    def listen(self, *, ready: bool = True, opens: bool = True) -> list[Out]:
+        """Take in what a real venue has reported; return what happened.
+
+        Parameters
+        ----------
+        ready, opens
+            As for `on_batch`.
+        """
         self.desk.pump()
         self._note_working()
+        if self._handling is not None:
+            self._handling.heard(ready=ready, opens=opens)
         self.desk.commit()
         return self.desk.take()
 
@@ -165,68 +193,123 @@ class ExecutionLogic:
         behind = self._market is not None and (
             self._market.is_behind() or not self._past.reached(self.desk.book)
         )
+        if not behind and self._handling is None:
+            # What parents and groups did is rebuilt from all of their orders.
+            put_away(self.desk.book, self._journal, self._known_sequence())
         state = ExecutionState(
             v=SNAPSHOT_VERSION,
             account=self._config.account,
             account_currency=self._config.account_currency,
+            position_mode=mode_of(self._config.position_mode),
             journal_seq=self._past.from_seq if behind else self._journal.head.seq,
             book=self.desk.book.dump() if behind else None,
             venue_sequences={} if self._market is None else self._market.sequences(),
             lanes=[lane.snapshot() for lane in self._lanes.values()],
             marks=self._marks.state(),
             gates={name: gate.snapshot() for name, gate in self._gates.items()},
+            handlers={} if self._handling is None else self._handling.snapshot(),
         )
         return dump(state)
 
+    def _known_sequence(self) -> int | None:
+        """Return the place in the venue's own order of events up to which the journal knows all."""
+        known = [n for n in (self.last_sequence, self.desk.last_sequence) if n is not None]
+        return max(known, default=None)
+
     def _run(self, lanes: Iterable[Lane]) -> list[Out]:
         """Move lanes as far as they go, and every lane that this sets free."""
-        for lane in lanes:
-            self._advance(lane)
+        self._move(tuple(lanes))
         while self._make_marks():
-            for lane in self._lanes.values():
-                self._advance(lane)
+            self._move(self._lanes.values())
         self.desk.commit()
         return self.desk.take()
 
+    def _move(self, lanes: Collection[Lane]) -> None:
+        """Let lanes decide what they wait for, send that behind one commit, and let them go on."""
+        for lane in lanes:
+            self._free(lane)
+        self._dispatch()
+        for lane in lanes:
+            self._advance(lane)
+        self._dispatch()
+
+    def _dispatch(self) -> None:
+        """Send what was admitted; what the door refuses cannot fill."""
+        if self.desk.dispatch():
+            self._note_working()
+
+    def _free(self, lane: Lane) -> bool:
+        """Decide on the signal that a lane waits for; False if it goes on waiting."""
+        if not lane.state.waiting:
+            return True
+        signal = lane.signal_due()
+        mark = None if signal is None else self._marks.get(signal.ts_event_ns)
+        if signal is None or mark is None:
+            return False
+        if self._market is not None and self._market.calls_margin:
+            self._call_margin(self._market, signal, mark)
+        self._act_on(lane, signal, mark)
+        self._late.discard(signal.signal_id)
+        lane.decided(mark.quotes)
+        return True
+
+    def _call_margin(self, market: Market, signal: Signal, mark: AccountMark) -> None:
+        """Let the venue look at the account as a whole before anything is decided on it."""
+        self._dispatch()
+        market.on_mark(signal.symbol, signal.ts_recv_ns, mark)
+        self.desk.pump()
+        self._note_working(signal.symbol)
+
     def _advance(self, lane: Lane) -> None:
-        state = lane.state
-        while True:
-            if state.waiting:
-                signal = lane.signal_due()
-                mark = None if signal is None else self._marks.get(signal.ts_event_ns)
-                if signal is None or mark is None:
-                    return
-                if signal.actionable:
-                    self._decide(lane, signal, mark)
-                self._late.discard(signal.signal_id)
-                lane.decided(mark.quotes)
-                continue
+        while self._free(lane):
+            if self._handling is not None:
+                self._handling.before(lane, ready=self._ready, opens=self._opens)
             run = lane.take()
             if run is None:
                 return
             if self._market is not None:
                 self._play(lane, run)
             passed_ns = lane.finish(run)
+            if self._handling is not None:
+                self._handling.after(lane, run, passed_ns)
             if passed_ns is not None:
                 self._marks.reach(passed_ns)
 
     def _play(self, lane: Lane, run: Run) -> None:
         """Show the venue the records of a run, and book what happens on them."""
-        if self._market is None or not (lane.state.buy_units or lane.state.sell_units):
+        if self._market is None or not lane.may_move():
             return
+        self._dispatch()
         self._accounts.play(lane, run)
         self._market.on_records(lane.state.symbol, lane.records(run))
         self.desk.pump()
+        self._book_charges(lane)
         self._accounts.played()
         self._note_working(lane.state.symbol)
 
+    def _book_charges(self, lane: Lane) -> None:
+        """Write down and book what the venue has charged for what a lane holds."""
+        reports, self.desk.reports = self.desk.reports, []
+        for report in reports:
+            if isinstance(report, AccountCharge):
+                charge = self._accounts.in_account_currency(report, lane)
+                self.desk.on_charge(charge)
+                is_known = charge.currency == self._config.account_currency
+                lane.state.charge(charge.amount if is_known else None)
+
     def _make_marks(self) -> bool:
-        """Make every mark that all lanes have passed; say whether there was one."""
+        """Make every mark that all lanes have passed; say whether there was one.
+
+        None is made ahead of a decision at an earlier boundary: what the account has lost since is
+        none of that decision's business, whether or not its signal was late.
+        """
         made = False
         while (due_ns := self._marks.due_ns()) is not None:
             for _, lane in self._by_symbol:
-                clock_ns = lane.state.clock_ns
-                if clock_ns is None or clock_ns <= due_ns:
+                state = lane.state
+                if state.clock_ns is None or state.clock_ns <= due_ns:
+                    return made
+                if state.waiting and state.boundary_ns < due_ns:
                     return made
             parts = [(symbol, lane.at(due_ns)) for symbol, lane in self._by_symbol]
             total = self._marks.make(parts)
@@ -237,8 +320,22 @@ class ExecutionLogic:
             self._marks.prune(min([lane.behind_ns() for _, lane in self._by_symbol]))
         return made
 
+    def _act_on(self, lane: Lane, signal: Signal, mark: AccountMark) -> None:
+        if signal.actionable:
+            self._last_mark = mark
+        if self._handling is not None:
+            self._handling.decide(
+                lane,
+                signal,
+                mark,
+                refusal=self._refusal(signal),
+                ready=self._ready,
+                opens=self._opens,
+            )
+        elif signal.actionable:
+            self._decide(lane, signal, mark)
+
     def _decide(self, lane: Lane, signal: Signal, mark: AccountMark) -> None:
-        self._last_mark = mark
         state, config = lane.state, self._config
         now = Situation(
             instrument=lane.instrument,
@@ -246,61 +343,38 @@ class ExecutionLogic:
             units=state.position.units,
             in_flight_units=state.buy_units - state.sell_units,
             mark=mark,
+            sides=sides(state.held) if config.position_mode == "hedging" else None,
         )
         wish = wish_of(signal.side, now, config.sizing)
         if wish is None:
             return
-        order = self._order(lane, signal, wish.leg, wish.change_units)
+        order = order_of(config, lane, signal, wish.leg, wish.change_units, wish.effect)
+        exits = wish.effect == "reduce_only" or state.position.units + wish.change_units == 0
         passed = False
+
+        def read() -> RiskContext:
+            return self._shown(lane, signal.ts_recv_ns, signal.verdict, mark)
+
         if not self._ready:
             self.desk.deny(order, Deny.NOT_RECONCILED.value)
             return
         if wish.reason:
             self.desk.deny(order, wish.reason)
-        elif signal.signal_id in self._late and abs(state.position.units + wish.change_units) > 0:
-            self.desk.deny(order, Deny.STALE_SIGNAL.value)
+        elif self._refusal(signal) and not exits:
+            self.desk.deny(order, self._refusal(signal))
         else:
-            passed = self.desk.submit(order, lambda: self._shown(lane, signal, mark))
-        if (
-            not passed
-            and state.position.units
-            and not now.in_flight_units
-            and signal.side != "flat"
-        ):
+            passed = self.desk.submit(order, read)
+        if not passed and state.position.units and not now.in_flight_units and not exits:
             # What was denied was a flip: the position that the signal is against is closed still.
-            close = self._order(lane, signal, 1, -state.position.units)
-            self.desk.submit(close, lambda: self._shown(lane, signal, mark))
+            close = order_of(self._config, lane, signal, 1, -state.position.units)
+            self.desk.submit(close, read)
         self._note_working(signal.symbol)
 
-    def _order(self, lane: Lane, signal: Signal, leg: int, change_units: Decimal) -> Order:
-        config = self._config
-        side: OrderSide = "buy" if change_units > 0 else "sell"
-        terms = config.terms(abs(change_units), self._bound(lane, side))
-        order = Order(
-            client_order_id=client_order_id(config.strategy, signal.signal_id, leg, attempt=0),
-            account=config.account,
-            strategy=config.strategy,
-            signal_id=signal.signal_id,
-            symbol=signal.symbol,
-            side=side,
-            quantity_units=terms.quantity_units,
-            status="initialized",
-            ts_event_ns=signal.ts_event_ns,
-            ts_recv_ns=signal.ts_recv_ns,
-            venue=self._config.venue,
-            user=config.user,
-            model_id=signal.model_id,
-        )
-        return with_terms(order, terms)
-
-    def _bound(self, lane: Lane, side: OrderSide) -> Decimal | None:
-        """Return the worst price of an order, from the quote that it is decided on."""
-        pips, quote = self._config.max_slippage_pips, lane.quote()
-        if pips is None or quote is None:
-            return None
-        distance = pips.scaleb(lane.instrument.pip_location)
-        bound = quote.ask + distance if side == "buy" else quote.bid - distance
-        return bound.quantize(lane.instrument.tick_size)
+    def _refusal(self, signal: Signal) -> str:
+        """Return why nothing may be opened on a signal; empty if it may."""
+        if signal.signal_id in self._late:
+            return Deny.STALE_SIGNAL.value
+        return "" if self._opens else Deny.DEGRADED.value
 
     def _note_working(self, symbol: str | None = None) -> None:
         """Tell lanes what their orders may still fill."""

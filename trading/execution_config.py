@@ -7,9 +7,11 @@ from decimal import Decimal
 from domain.errors import BadUse
 from domain.instruments import instrument
 from domain.nanos import MINUTE_NS, MS_NS, SECOND_NS
-from domain.orders import OrderTerms, TimeInForce
+from domain.orders import OrderTerms, PositionEffect, TimeInForce
 from trading.decisions import Sizing
 from trading.risk.limits import AccountLimits
+from trading.tactics.config import Tactics
+from trading.venues import PositionMode
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,9 @@ class ExecutionConfig:
         log, if only heartbeats: decisions wait until all lanes have passed their mark.
     account, account_currency, start_balance
         Name, ISO 4217 code, and cash at the start in that currency (> 0).
+    position_mode
+        How the account keeps positions of one symbol: one net position; trades of one side, closed
+        oldest first; or trades of both sides.
     strategy, user, venue
         Goes into every order id; who answers for it; short name of where it is sent.
     fraction
@@ -43,7 +48,10 @@ class ExecutionConfig:
         Distance of the boundaries at which signals are due (> 0), as in the trading dataflow.
     max_signal_age_ns
         Longest way of a signal from its market data to here, by the wall clock, for an account at a
-        real venue (> 0): an older one opens nothing. A replay asks no clock.
+        real venue (> 0): an older one opens nothing. A replay asks no clock; there it bounds, by
+        the time of the log, how long a signal may wait for what works against it to end.
+    tactics
+        How the orders of signals are carried out.
     """
 
     symbols: tuple[str, ...]
@@ -53,6 +61,7 @@ class ExecutionConfig:
     account: str = "paper-1"
     account_currency: str = "USD"
     start_balance: Decimal = Decimal(100_000)
+    position_mode: PositionMode = "netting"
     fraction: Decimal = Decimal("0.2")
     limits: AccountLimits = field(default_factory=AccountLimits)
     margin_rates: Mapping[str, Decimal] = field(default_factory=dict)
@@ -63,6 +72,7 @@ class ExecutionConfig:
     lateness_ns: int = 0
     decision_interval_ns: int = MINUTE_NS
     max_signal_age_ns: int = 5 * SECOND_NS
+    tactics: Tactics = field(default_factory=Tactics)
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot work."""
@@ -88,6 +98,12 @@ class ExecutionConfig:
         if self.max_slippage_pips is not None and not self.max_slippage_pips > 0:
             msg = "max_slippage_pips must be above 0"
             raise BadUse(msg)
+        if self.position_mode == "hedging" and not self.tactics.is_plain:
+            msg = (
+                "algorithms, stops and targets count net positions: set execution.position_mode to "
+                "netting or fifo, or leave them out"
+            )
+            raise BadUse(msg)
 
     @property
     def sizing(self) -> Sizing:
@@ -95,6 +111,16 @@ class ExecutionConfig:
         exposure = self.limits.exposure
         return Sizing(self.fraction, exposure.max_position_units, exposure.max_position_notional)
 
-    def terms(self, quantity_units: Decimal, price_bound: Decimal | None) -> OrderTerms:
+    def terms(
+        self,
+        quantity_units: Decimal,
+        price_bound: Decimal | None,
+        effect: PositionEffect = "default",
+    ) -> OrderTerms:
         """Return the terms of a signal's order."""
-        return OrderTerms(quantity_units, time_in_force=self.time_in_force, price_bound=price_bound)
+        return OrderTerms(
+            quantity_units,
+            time_in_force=self.time_in_force,
+            price_bound=price_bound,
+            position_effect=effect,
+        )

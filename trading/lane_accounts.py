@@ -3,15 +3,25 @@
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
-from domain.orders import Execution, Position
+from msgspec.structs import replace
+
+from domain.orders import Execution, Order, Position
+from trading.accounts.held import (
+    FLAT,
+    HeldPosition,
+    after_fill,
+    fill_of_order,
+    held_profit,
+    with_profit,
+)
+from trading.accounts.trades import ConversionRates, rates_at
 from trading.conversion import Quotes, profit_rate, rate, to_account
 from trading.lanes import Lane, Run
 from trading.orders.effects import Alert, Booked
-from trading.positions import NetPosition, net, realise, signed, unrealised
-from trading.quotes import Quote, first_tick_from
-from trading.venues import AccountCharge
+from trading.quotes import Quote, first_record_from, first_tick_from
+from trading.venues import AccountCharge, PositionMode
 
-_FLAT = NetPosition()
+_NO_RATES = ConversionRates(None, None)
 
 
 class LaneAccounts:
@@ -21,8 +31,8 @@ class LaneAccounts:
     ----------
     lanes
         By symbol. What is traded outside them is kept too, with a profit that is not known.
-    account, currency
-        Whose, and its ISO 4217 code.
+    account, currency, mode
+        Whose, its ISO 4217 code, and how it keeps positions.
     alerts
         Told of each alert and its time, nanoseconds UTC.
     """
@@ -32,13 +42,15 @@ class LaneAccounts:
         lanes: Mapping[str, Lane],
         account: str,
         currency: str,
+        mode: PositionMode,
         alerts: Callable[[Alert, int], None],
     ) -> None:
         self._lanes = lanes
         self._account = account
         self._currency = currency
+        self._mode = mode
         self._alerts = alerts
-        self._others: dict[str, NetPosition] = {}
+        self._others: dict[str, HeldPosition] = {}
         # The records that the market is just played on: what is booked meanwhile lies in them.
         self._playing: tuple[Lane, Run] | None = None
 
@@ -50,18 +62,17 @@ class LaneAccounts:
         """Say that the venue has been shown them."""
         self._playing = None
 
-    def book(self, booked: Booked) -> tuple[Execution, Position]:
-        """Apply an execution to the position of its symbol, and work out its profit."""
+    def book(self, booked: Booked, order: Order) -> tuple[Execution, Position]:
+        """Apply an execution of an order to what is held of its symbol; work out its profit."""
         lane = self._lanes.get(booked.symbol)
-        held = self._held(booked.symbol)
         quotes = {} if lane is None else self._quotes(lane, booked.ts_recv_ns)
-        position, profit = net(held, signed(booked.side, booked.quantity_units), booked.price)
-        conversion_rate = None
+        rates = _NO_RATES
         if lane is not None:
-            conversion_rate = profit_rate(profit, lane.instrument.quote, self._currency, quotes)
-        profit_account = to_account(profit, conversion_rate)
+            rates = rates_at(lane.instrument.quote, self._currency, quotes)
+        fill = fill_of_order(booked, order, rates)
+        moved = after_fill(self.held(booked.symbol), fill, self._mode)
         cost_account = self._cost(booked, quotes)
-        position = _paid(realise(position, profit_account), cost_account)
+        held = _paid(with_profit(moved.held, moved.profit_account), cost_account)
         execution = Execution(
             execution_id=booked.execution_id,
             client_order_id=booked.client_order_id,
@@ -72,26 +83,30 @@ class LaneAccounts:
             price=booked.price,
             ts_event_ns=booked.ts_event_ns,
             ts_recv_ns=booked.ts_recv_ns,
-            pnl_quote=profit,
-            pnl_account=profit_account,
-            conversion_rate=conversion_rate,
+            pnl_quote=moved.profit_quote,
+            pnl_account=moved.profit_account,
+            conversion_rate=moved.conversion_rate,
             commission=booked.commission,
             commission_currency=booked.commission_currency,
             commission_account=cost_account,
             execution_ref=booked.execution_ref,
             venue=booked.venue,
         )
-        return execution, self._keep(execution, position, quotes)
+        return execution, self._keep(execution, held, quotes)
 
-    def restore(self, execution: Execution) -> Position:
-        """Apply an execution whose profit was worked out when it happened."""
-        held = self._held(execution.symbol)
-        change = signed(execution.side, execution.quantity_units)
-        position, _ = net(held, change, execution.price)
+    def restore(self, execution: Execution, order: Order) -> Position:
+        """Apply an execution of an order whose profit was worked out when it happened."""
+        fill = fill_of_order(execution, order, _NO_RATES)
+        held, *_ = after_fill(self.held(execution.symbol), fill, self._mode)
         lane = self._lanes.get(execution.symbol)
         quotes = {} if lane is None else self._quotes(lane, execution.ts_recv_ns)
-        position = _paid(realise(position, execution.pnl_account), execution.commission_account)
-        return self._keep(execution, position, quotes)
+        held = _paid(with_profit(held, execution.pnl_account), execution.commission_account)
+        return self._keep(execution, held, quotes)
+
+    def held(self, symbol: str) -> HeldPosition:
+        """Return what is held of a symbol."""
+        lane = self._lanes.get(symbol)
+        return self._others.get(symbol, FLAT) if lane is None else lane.state.held
 
     def alert(self, alert: Alert, ts_ns: int) -> None:
         """Hand an alert on."""
@@ -102,14 +117,20 @@ class LaneAccounts:
         amount = charge.amount
         return to_account(amount, profit_rate(amount, charge.currency, self._currency, quotes))
 
+    def in_account_currency(self, charge: AccountCharge, lane: Lane) -> AccountCharge:
+        """Return what a venue that plays the log has charged, at the quotes just before.
+
+        One without a rate stays in its own currency.
+        """
+        amount = self.charged(charge, self._quotes_before(lane, charge.ts_event_ns))
+        if amount is None:
+            return charge
+        return replace(charge, amount=amount, currency=self._currency)
+
     def _cost(self, booked: Booked, quotes: Quotes) -> Decimal | None:
         """Return a commission in account currency, None where no rate is known."""
         source = booked.commission_currency
         return to_account(booked.commission, rate(source, self._currency, "buy", quotes))
-
-    def _held(self, symbol: str) -> NetPosition:
-        lane = self._lanes.get(symbol)
-        return self._others.get(symbol, _FLAT) if lane is None else lane.state.position
 
     def _quotes(self, lane: Lane, ts_recv_ns: int) -> dict[str, Quote]:
         """Return the pair's own quote at that moment, and those of the last mark for the rest."""
@@ -123,14 +144,24 @@ class LaneAccounts:
             quotes[lane.state.symbol] = quote
         return quotes
 
-    def _keep(self, execution: Execution, position: NetPosition, quotes: Quotes) -> Position:
-        lane = self._lanes.get(execution.symbol)
+    def _quotes_before(self, lane: Lane, ts_recv_ns: int) -> dict[str, Quote]:
+        """Return the pair's own quote before a time in the records, and the mark's for the rest."""
+        quotes, quote = lane.mark_quotes(), lane.quote()
+        if self._playing is not None:
+            run = self._playing[1]
+            quote = lane.quote_at(run, first_record_from(lane.records(run), ts_recv_ns) - 1)
+        if quote is not None:
+            quotes[lane.state.symbol] = quote
+        return quotes
+
+    def _keep(self, execution: Execution, held: HeldPosition, quotes: Quotes) -> Position:
+        lane, position = self._lanes.get(execution.symbol), held.position
         if lane is None:
-            self._others[execution.symbol] = position
+            self._others[execution.symbol] = held
             open_profit = None
         else:
-            lane.state.position = position
-            open_profit = unrealised(position, lane.instrument, self._currency, quotes)
+            lane.state.hold(held, apart=self._mode != "netting")
+            open_profit = held_profit(held, lane.instrument, self._currency, quotes)
         return Position(
             account=self._account,
             symbol=execution.symbol,
@@ -143,6 +174,6 @@ class LaneAccounts:
         )
 
 
-def _paid(held: NetPosition, cost_account: Decimal | None) -> NetPosition:
+def _paid(held: HeldPosition, cost_account: Decimal | None) -> HeldPosition:
     """Return the position with a cost (account currency) taken from what it has realised."""
-    return held if cost_account == 0 else realise(held, cost_account and -cost_account)
+    return held if cost_account == 0 else with_profit(held, cost_account and -cost_account)

@@ -1,8 +1,10 @@
 """A lane: one symbol's records and signals in log order, cut into runs that need no second look.
 
-A run ends with the record that passes a minute boundary. While an order is in flight a run also
-ends before a record that passes a mark, since the position at the mark is only known then; without
-one nothing can happen on the way, and what marks may ask for is noted as the run is taken.
+A run ends with the record that passes a minute boundary. While an order is in flight, or a position
+is held that the venue charges, a run also ends before a record that passes a mark, since what the
+account has at the mark is only known then; otherwise nothing can happen on the way, and what marks
+may ask for is noted as the run is taken. While parents or groups are at work a run ends as well
+before the record that they are to be looked at.
 """
 
 from collections import deque
@@ -11,13 +13,16 @@ from decimal import Decimal
 
 import msgspec
 import numpy as np
+from msgspec import UNSET, UnsetType
 
 from domain.errors import Halt
 from domain.instruments import instrument
 from domain.nanos import floor_ns, iso
 from domain.predictions import Signal
 from domain.switch_records import without_switches
-from domain.ticks import TICK_DTYPE, TickArray
+from domain.ticks import TICK_DTYPE, TickArray, event_clock
+from trading.accounts.held import HeldPosition
+from trading.accounts.trades import Trades
 from trading.conversion import legs
 from trading.cuts import Clocking, Cuts, Price, cut
 from trading.marks import Contribution
@@ -50,6 +55,12 @@ class LaneState(msgspec.Struct, forbid_unknown_fields=True):
         True while the signal of ``boundary_ns`` has not been acted on.
     bid, ask, quote_recv_ns
         Last sound quote and its receive time.
+    trades
+        Open trades, oldest first; left out on a netting account.
+    charged_account
+        What the venue has booked beside fills so far, where it plays the log (below 0 it was taken
+        from us), account currency; None once a part could not be converted, left out before the
+        first.
     buy_units, sell_units
         Base units (>= 0) that orders at the venue could still fill.
     mark_quotes
@@ -68,6 +79,8 @@ class LaneState(msgspec.Struct, forbid_unknown_fields=True):
     ask: float | None = None
     quote_recv_ns: int = 0
     position: NetPosition = NetPosition()
+    trades: Trades | UnsetType = UNSET
+    charged_account: Decimal | UnsetType | None = UNSET
     buy_units: Decimal = Decimal(0)
     sell_units: Decimal = Decimal(0)
     mark_quotes: dict[str, Quote] = msgspec.field(default_factory=dict)
@@ -75,18 +88,43 @@ class LaneState(msgspec.Struct, forbid_unknown_fields=True):
     records: bytes = b""
     signals: list[Signal] = msgspec.field(default_factory=list)
 
+    @property
+    def held(self) -> HeldPosition:
+        """What is held of the symbol."""
+        return HeldPosition(self.position, () if self.trades is UNSET else self.trades)
+
+    def hold(self, held: HeldPosition, *, apart: bool) -> None:
+        """Put what is held after a fill; ``apart`` where the account keeps trades apart."""
+        self.position = held.position
+        if apart:
+            self.trades = held.trades
+
+    def charge(self, amount_account: Decimal | None) -> None:
+        """Book money beside any fill; what cannot be converted makes equity unknown."""
+        before = Decimal(0) if self.charged_account is UNSET else self.charged_account
+        if before is None or amount_account is None:
+            self.charged_account = None
+        else:
+            self.charged_account = before + amount_account
+
 
 class Lane:
     """One symbol of the account.
 
-    ``state`` is the lane's own; the engine reads it, and writes ``position`` and what may fill.
+    ``state`` is the lane's own; the engine reads it, and writes what is held, what was charged and
+    what may fill. ``look_due_ns`` is the receive time from which a record waits until parents and
+    groups have been looked at; None while none is at work.
     """
+
+    look_due_ns: int | None = None
 
     def __init__(self, state: LaneState, clocking: Clocking, account_currency: str) -> None:
         self.state = state
         self.instrument = instrument(state.symbol)
         self._clocking = clocking
         self._needed = legs(self.instrument.quote, account_currency)
+        self.is_charged = False
+        """Whether the venue charges what is held as the log goes by."""
         self._mark_quotes: Mapping[str, Quote] = state.mark_quotes
         self._pending: deque[TickArray] = deque()
         self._signals = deque(state.signals)
@@ -127,11 +165,15 @@ class Lane:
             return None
         start, passages = self._row, self._cuts.passages
         end, clock_ns, price = self._cuts.legs[self._leg]
+        look = self._look_row(start, end)
+        if look < end:
+            end, clock_ns, price = look, self._clock_at(start, look), self._price_in(start, look)
+        is_working = self.may_move() or self.look_due_ns is not None
         while self._passage < len(passages):
             row, since_ns, until_ns, known = passages[self._passage]
             if row >= end:
                 break
-            if row > start and (state.buy_units or state.sell_units):
+            if row > start and is_working:
                 self._row = row
                 return Run(start, row, since_ns, known)
             bid, ask, recv_ns = known or (state.bid, state.ask, state.quote_recv_ns)
@@ -145,11 +187,14 @@ class Lane:
                     state.position,
                     state.buy_units,
                     state.sell_units,
+                    state.trades,
+                    state.charged_account,
                 )
             )
             self._passage += 1
         self._row = end
-        self._leg += 1
+        if end == self._cuts.legs[self._leg][0]:
+            self._leg += 1
         return Run(start, end, clock_ns, price)
 
     def records(self, run: Run) -> TickArray:
@@ -228,6 +273,46 @@ class Lane:
             return self.quote()
         bid, ask = records["bid"][sound], records["ask"][sound]
         return quote_of(float(bid), float(ask), self.instrument)
+
+    def may_move(self) -> bool:
+        """Say whether records alone may change what the account has in this symbol."""
+        state = self.state
+        return bool(state.buy_units or state.sell_units or (self.is_charged and state.held.is_open))
+
+    def look_ns(self) -> int | None:
+        """Return when the next record was received, if a look is due before it; else None.
+
+        Before it, and never between records that were received at once: a venue that says again
+        what happened on one of those could not tell them apart.
+        """
+        if self.look_due_ns is None or (self._leg == len(self._cuts.legs) and not self._load()):
+            return None
+        recv_ns = int(self._chunk["ts_recv_ns"][self._row])
+        return recv_ns if recv_ns >= self.look_due_ns else None
+
+    def _look_row(self, start: int, end: int) -> int:
+        """Return the first row of some records before which a look is due; ``end`` if none is."""
+        if self.look_due_ns is None:
+            return end
+        due = self._chunk["ts_recv_ns"][start:end] >= self.look_due_ns
+        first = int(due.argmax())
+        return start + first if due[first] else end
+
+    def _clock_at(self, start: int, end: int) -> int:
+        """Return the event time behind some of the records that come next."""
+        clocking, clock_ns = self._clocking, self.state.clock_ns
+        records = self._chunk[start:end]
+        passed_ns = int(event_clock(records, clocking.grace_ns, clocking.lateness_ns)[-1])
+        return passed_ns if clock_ns is None else max(clock_ns, passed_ns)
+
+    def _price_in(self, start: int, end: int) -> Price | None:
+        """Return the last sound quote among some records, or None."""
+        records = self._chunk[start:end]
+        row = last_sound_tick(records)
+        if row is None:
+            return None
+        last = records[row]
+        return float(last["bid"]), float(last["ask"]), int(last["ts_recv_ns"])
 
     def _load(self) -> bool:
         """Make sure that the next record is at hand; False if there is none."""

@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from domain.instruments import Instrument
 from domain.orders import Position
-from trading.positions import NetPosition, unrealised
+from trading.accounts.held import HeldPosition, held_profit, sides
+from trading.accounts.trades import Trades
+from trading.positions import NetPosition
 from trading.quotes import LazyQuotes, Quote
-from trading.risk.exposure import Held, held_of
+from trading.risk.exposure import Held
 
 _ZERO = Decimal(0)
 
@@ -24,7 +27,8 @@ class Contribution(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=F
     """What one lane knew while its clock was in ``[since_ns, until_ns)``.
 
     ``quote_recv_ns`` is the receive time of the quote ``bid``/``ask``, which are None before the
-    first tick. ``buy_units`` and ``sell_units`` (>= 0) are what its orders could still fill.
+    first tick. ``buy_units`` and ``sell_units`` (>= 0) are what its orders could still fill;
+    ``trades`` and ``charged_account`` are as in `trading.lanes.LaneState`.
     """
 
     since_ns: int
@@ -35,6 +39,13 @@ class Contribution(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=F
     position: NetPosition
     buy_units: Decimal = _ZERO
     sell_units: Decimal = _ZERO
+    trades: Trades | UnsetType = UNSET
+    charged_account: Decimal | UnsetType | None = UNSET
+
+    @property
+    def holding(self) -> HeldPosition:
+        """What was held."""
+        return HeldPosition(self.position, () if self.trades is UNSET else self.trades)
 
 
 class AccountMark(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -50,12 +61,15 @@ class AccountMark(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=Fa
         Last sound quotes by symbol.
     held
         Positions and what orders could still fill, of the symbols that have either.
+    profits
+        Unrealised profit of each position by symbol, account currency; left out unless wanted.
     """
 
     boundary_ns: int
     equity_account: Decimal | None
     quotes: Mapping[str, Quote]
     held: Mapping[str, Held]
+    profits: Mapping[str, Decimal | None] | UnsetType = UNSET
 
 
 class MarkState(msgspec.Struct, forbid_unknown_fields=True):
@@ -72,13 +86,17 @@ class MarkState(msgspec.Struct, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class MarkRules:
-    """Settings of the marks; see ``trading.engine.ExecutionConfig``."""
+    """Settings of the marks; see ``trading.execution_config.ExecutionConfig``.
+
+    ``keeps_profits`` is set where somebody asks for the profit of each position.
+    """
 
     account: str
     account_currency: str
     start_balance: Decimal
     mark_lag_ns: int
     instruments: Mapping[str, Instrument]
+    keeps_profits: bool = False
 
 
 def _plus(total: Decimal | None, part: Decimal | None) -> Decimal | None:
@@ -157,7 +175,8 @@ class MarkBook:
         prices: dict[str, tuple[float, float]] = {}
         realised: Decimal | None = _ZERO
         recv_ns: int | None = None
-        exposed: list[tuple[str, NetPosition]] = []
+        exposed: list[tuple[str, HeldPosition]] = []
+        charges = self._state.charges_account
         held: dict[str, Held] = {}
         for symbol, part in parts:
             if part is None:
@@ -167,18 +186,24 @@ class MarkBook:
                 prices[symbol] = (part.bid, part.ask)
                 if recv_ns is None or part.quote_recv_ns > recv_ns:
                     recv_ns = part.quote_recv_ns
-            if part.position.units or part.buy_units or part.sell_units:
-                held[symbol] = held_of(part.position.units, part.buy_units, part.sell_units)
-            if part.position.average_price is not None:
-                exposed.append((symbol, part.position))
+            if part.charged_account is not UNSET:
+                charges = _plus(charges, part.charged_account)
+            holding = part.holding
+            if holding.is_open or part.buy_units or part.sell_units:
+                held[symbol] = Held(*sides(holding), part.buy_units, part.sell_units)
+            if holding.is_open:
+                exposed.append((symbol, holding))
         quotes = LazyQuotes(prices, rules.instruments)
+        profits: dict[str, Decimal | None] = {}
         open_profit: Decimal | None = _ZERO
-        for symbol, position in exposed:
-            profit = unrealised(position, rules.instruments[symbol], rules.account_currency, quotes)
+        for symbol, holding in exposed:
+            profit = held_profit(holding, rules.instruments[symbol], rules.account_currency, quotes)
+            profits[symbol] = profit
             open_profit = _plus(open_profit, profit)
         equity = _plus(_plus(self._start_balance, realised), open_profit)
-        equity = _plus(equity, self._state.charges_account)
-        self._marks[boundary_ns] = AccountMark(boundary_ns, equity, quotes, held)
+        equity = _plus(equity, charges)
+        kept = profits if rules.keeps_profits else UNSET
+        self._marks[boundary_ns] = AccountMark(boundary_ns, equity, quotes, held, kept)
         return Position(
             account=rules.account,
             symbol="*",

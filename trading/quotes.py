@@ -5,6 +5,8 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import NamedTuple
 
+import numpy as np
+
 from domain.instruments import Instrument
 from domain.ticks import REJECTED, SUSPECT, TickArray
 from trading.lane_kernel import (
@@ -100,6 +102,12 @@ def first_tick_from(records: TickArray, ts_recv_ns: int) -> int | None:
     """
     row = int(first_tick_kernel(for_kernel(records), REJECTED, ts_recv_ns))
     return row if row >= 0 else None
+
+
+def first_record_from(records: TickArray, ts_recv_ns: int) -> int:
+    """Return the row of the first record received at or after ``ts_recv_ns``, or their number."""
+    later = np.flatnonzero(records["ts_recv_ns"] >= ts_recv_ns)
+    return int(later[0]) if len(later) else len(records)
 
 
 def last_sound_tick(records: TickArray) -> int | None:

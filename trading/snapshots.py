@@ -4,10 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from domain.errors import BadUse, Corrupt
 from trading.lanes import LaneState
 from trading.marks import MarkState
+from trading.tactics.handler import HandlerState
+from trading.venues import PositionMode
 
 SNAPSHOT_VERSION = 4
 """Versions before knew one order a symbol and no journal: a run of theirs cannot go on."""
@@ -27,6 +30,11 @@ class ExecutionState(msgspec.Struct, forbid_unknown_fields=True):
         By symbol the last event of a venue that plays the log.
     gates
         What each gate keeps, by symbol, or one under the empty name.
+    position_mode
+        How positions are kept; left out where they are netted.
+    handlers
+        Parents, groups and what waits for them, by symbol; left out where a signal is one market
+        order.
     """
 
     v: int
@@ -38,28 +46,41 @@ class ExecutionState(msgspec.Struct, forbid_unknown_fields=True):
     lanes: list[LaneState]
     marks: MarkState
     gates: dict[str, dict[str, Any]]
+    position_mode: PositionMode | UnsetType = UNSET
+    handlers: dict[str, HandlerState] = {}
 
-    def check(self, account: str, account_currency: str, symbols: Sequence[str]) -> None:
+    def check(
+        self, account: str, account_currency: str, mode: PositionMode, symbols: Sequence[str]
+    ) -> None:
         """Refuse to go on under other settings.
 
         Raises
         ------
         BadUse
-            If the state is of another account, currency or set of symbols.
+            If the state is of another account, currency, way of keeping positions or set of
+            symbols.
         """
         own = [lane.symbol for lane in self.lanes]
-        found = (self.account, self.account_currency, sorted(own))
-        if found != (account, account_currency, sorted(symbols)):
+        kept: PositionMode = "netting" if self.position_mode is UNSET else self.position_mode
+        found = (self.account, self.account_currency, kept, sorted(own))
+        if found != (account, account_currency, mode, sorted(symbols)):
             msg = (
-                f"the snapshot is of account {self.account} in {self.account_currency} with "
+                f"the snapshot is of {kept} account {self.account} in {self.account_currency} with "
                 f"{', '.join(sorted(own))}; start a new run to change these"
             )
             raise BadUse(msg)
 
 
+def mode_of(mode: PositionMode) -> PositionMode | UnsetType:
+    """Return the mode as a snapshot has it."""
+    return UNSET if mode == "netting" else mode
+
+
 def dump(state: ExecutionState) -> dict[str, Any]:
     """Write the state as a mapping of numbers, strings, bytes and lists; money is text."""
     plain: dict[str, Any] = msgspec.to_builtins(state, builtin_types=(bytes,))
+    if not state.handlers:
+        del plain["handlers"]
     return plain
 
 

@@ -79,6 +79,8 @@ class Capabilities(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         How positions of one symbol are kept.
     max_requests_per_s
         Its limit on requests (> 0).
+    reports_in_order
+        What it reports of an account comes in one order: after the end of an order no fill of it.
     """
 
     times_in_force: Mapping[OrderType, frozenset[TimeInForce]]
@@ -91,6 +93,7 @@ class Capabilities(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reduce_only: bool = False
     query_by_client_id: bool = True
     cancel_on_disconnect: bool = False
+    reports_in_order: bool = False
 
 
 class VenueInstrument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -177,6 +180,8 @@ class VenueSnapshot(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         The newest event in this record; None where the venue has no order of events.
     complete
         False where a part could not be had: nothing may be concluded from what is missing.
+    position_mode
+        How the account keeps positions, as the venue says; None where it says nothing.
     """
 
     account: str
@@ -190,6 +195,7 @@ class VenueSnapshot(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     margin_used: Decimal | None = None
     last_sequence: int | None = None
     complete: bool = True
+    position_mode: PositionMode | None = None
 
 
 class AccountCharge(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -211,10 +217,11 @@ class AccountCharge(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class LinkEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A connection of a venue went or came: ``orders`` (requests and events) or ``prices``.
 
+    ``circuit`` is the breaker before the requests that send orders: down while it is open.
     ``gap`` is set where events may have been missed meanwhile: reconcile before trading on.
     """
 
-    link: Literal["orders", "prices"]
+    link: Literal["orders", "prices", "circuit"]
     up: bool
     ts_recv_ns: int
     venue: str = ""
@@ -222,7 +229,49 @@ class LinkEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gap: bool = False
 
 
-VenueEvent = OrderEvent | AccountCharge | LinkEvent
+class Unsent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A command that `Venue.send` took provably never left, or was provably not looked at.
+
+    ``reason`` and ``why`` say what was in the way, as a code and in words.
+    """
+
+    command: Command
+    reason: str
+    why: str
+    ts_recv_ns: int
+
+
+class Barred(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The venue deals with this account no more until a person has acted.
+
+    Credentials, permission, or the account itself: the next order would meet the same.
+    """
+
+    reason: str
+    why: str
+    ts_recv_ns: int
+    venue: str = ""
+
+
+class Unanswered(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A question that was put to a venue and got no answer.
+
+    Attributes
+    ----------
+    client_order_id
+        Order that it was about; empty: the whole record.
+    cause
+        ``later``: the venue cannot say now; ``barred``: it will not, until a person has acted;
+        ``defect``: something broke that nobody foresaw.
+    """
+
+    client_order_id: str
+    cause: Literal["later", "barred", "defect"]
+    why: str
+    ts_recv_ns: int
+
+
+VenueEvent = OrderEvent | AccountCharge | LinkEvent | Unsent | Barred
 Emit = Callable[[VenueEvent], None]
 """Takes an event from whatever thread of the adapter; must not raise and not wait."""
 
@@ -269,7 +318,8 @@ class Venue(Protocol):
         """Hand a command to the wire and come back at once.
 
         Exactly one of these follows for every command that did not raise: an event that answers it,
-        or SEND_UNKNOWN when no answer can be expected any more.
+        `Unsent` where it turned out that nothing had left, or SEND_UNKNOWN when no answer can be
+        expected any more.
 
         Raises
         ------
@@ -287,6 +337,8 @@ class Venue(Protocol):
         ------
         Retry
             If it cannot say.
+        Halt
+            If it will not until a person has acted.
         """
         ...
 
@@ -297,5 +349,7 @@ class Venue(Protocol):
         ------
         Retry
             If it cannot say now.
+        Halt
+            If it will not until a person has acted.
         """
         ...

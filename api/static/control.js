@@ -11,6 +11,12 @@ const WORDS = {
   killed: "killed",
   unknown: "unknown",
 };
+const RUNGS = {
+  degraded: "exits only",
+  cancel_only: "not ready",
+  halted: "not ready",
+  unknown: "not heard of",
+};
 const OUTCOMES = {
   acted: "The door is shut",
   in_force: "In force",
@@ -49,20 +55,23 @@ function draw(found) {
   const scopes = found?.scopes ?? [];
   const whole = scopes.find((scope) => scope.name === "");
   const state = !found || found.fault ? "unknown" : stateOf(whole);
-  box.dataset.state = state;
-  setText(byId("control-word"), WORDS[state]);
+  const readiness = found?.readiness;
+  const rung = RUNGS[readiness?.rung];
+  box.dataset.state = state === "active" && rung ? "unready" : state;
+  setText(byId("control-word"), [WORDS[state], rung].filter(Boolean).join(", "));
   const lower = scopes.filter((scope) => scope.name && stateOf(scope) !== "active");
   const parts = [
     found?.fault,
     !found && "The server does not answer: whether trading goes on is not known here.",
     state !== "active" && state !== "unknown" && `Trading is ${WORDS[state]}, by ${whole.by}: ${whole.reason}`,
+    rung && `The account is ${rung}: ${readiness.why}`,
     whole?.said.length && `may end, says ${whole.said.join(", ")}`,
     ...lower.map((scope) => `${scope.name} ${WORDS[stateOf(scope)]}: ${scope.reason}`),
     found?.waiting?.length && `${found.waiting.length} requests wait`,
   ].filter(Boolean);
   const why = byId("control-why");
   setText(why, parts.join("  ·  "));
-  why.dataset.state = state;
+  why.dataset.state = box.dataset.state;
   show(why, parts.length > 0);
   if (found) setText(byId("kill-account"), found.account);
 }

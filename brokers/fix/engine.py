@@ -60,17 +60,21 @@ class Connection:
         The session.
     handler
         Who is told.
+    address
+        Host and port to dial: the counterparty's, or a tunnel's.
     from_one
         Begin with sequence numbers 1, without telling the other side: it does the same.
     """
 
-    def __init__(self, config: FixConfig, handler: Handler, *, from_one: bool) -> None:
+    def __init__(
+        self, config: FixConfig, handler: Handler, address: tuple[str, int], *, from_one: bool
+    ) -> None:
         self._name = quickfix.SessionID(_BEGIN_STRING, config.sender, config.target)
         if quickfix.Session.doesSessionExist(self._name):
             msg = f"FIX session {config.sender} to {config.target} is already open in this process"
             raise BadUse(msg)
         settings = quickfix.SessionSettings()
-        settings.set(self._name, _dictionary(config))
+        settings.set(self._name, _dictionary(config, address))
         self._callbacks = _Callbacks(config, handler)
         # Held over a send, so that the session is not freed under it. No callback may take it.
         self._sending = threading.RLock()
@@ -85,6 +89,12 @@ class Connection:
             session = quickfix.Session.lookupSession(self._name)
             session.setNextSenderMsgSeqNum(1)
             session.setNextTargetMsgSeqNum(1)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether a Logon has left on the connection that is there now."""
+        session = quickfix.Session.lookupSession(self._name)
+        return session is not None and bool(session.sentLogon())
 
     def step(self) -> None:
         """Connect if need be, read what has come, and send what is due; never waits.
@@ -161,18 +171,16 @@ class _Callbacks(quickfix.Application):  # type: ignore[misc]  # the engine ship
         self._guarded(self._handler.on_logout)
 
     def toAdmin(self, message: Any, _session: Any) -> None:  # noqa: N802 - the engine's name
-        secret = self._config.password.get_secret_value()
         if message.getHeader().getField(int(Tag.MSG_TYPE)) == MsgType.LOGON:
-            if self._config.username:
-                message.setField(int(Tag.USERNAME), self._config.username)
-            if secret:
-                message.setField(int(Tag.PASSWORD), secret)
+            self._sign(message)
+        self._address(message)
         _trace("out", message)
 
     def toApp(self, message: Any, _session: Any) -> None:  # noqa: N802 - the engine's name
         # The session's lock is held: it cannot end between this look and the send.
         if not self.is_open:
             raise quickfix.DoNotSend
+        self._address(message)
         _trace("out", message)
 
     def fromAdmin(self, message: Any, _session: Any) -> None:  # noqa: N802 - the engine's name
@@ -180,6 +188,25 @@ class _Callbacks(quickfix.Application):  # type: ignore[misc]  # the engine ship
 
     def fromApp(self, message: Any, _session: Any) -> None:  # noqa: N802 - the engine's name
         self._hand_over(message)
+
+    def _sign(self, logon: Any) -> None:
+        if self._config.username:
+            logon.setField(int(Tag.USERNAME), self._config.username)
+        try:
+            secret = self._config.secret().get_secret_value()
+        except BadUse:
+            # The counterparty refuses the logon; the next one reads the file anew.
+            _log.exception("FIX logon without its password")
+            return
+        if secret:
+            logon.setField(int(Tag.PASSWORD), secret)
+
+    def _address(self, message: Any) -> None:
+        header = message.getHeader()
+        if self._config.sender_sub:
+            header.setField(int(Tag.SENDER_SUB_ID), self._config.sender_sub)
+        if self._config.target_sub:
+            header.setField(int(Tag.TARGET_SUB_ID), self._config.target_sub)
 
     def _hand_over(self, message: Any) -> None:
         raw = _trace("in", message)
@@ -204,7 +231,7 @@ def _trace(direction: str, message: Any) -> str:
     return raw
 
 
-def _dictionary(config: FixConfig) -> Any:
+def _dictionary(config: FixConfig, address: tuple[str, int]) -> Any:
     """Return the engine's settings of one session.
 
     No messages are kept to be sent again, neither orders nor the password of the logon: a request
@@ -216,11 +243,12 @@ def _dictionary(config: FixConfig) -> Any:
         "BeginString": _BEGIN_STRING,
         "SenderCompID": config.sender,
         "TargetCompID": config.target,
-        "SocketConnectHost": config.host,
-        "SocketConnectPort": str(config.port),
+        "SocketConnectHost": address[0],
+        "SocketConnectPort": str(address[1]),
         "SocketNodelay": "Y",
         "HeartBtInt": str(config.heartbeat_s),
-        "ReconnectInterval": str(config.reconnect_s),
+        # The link paces the attempts: it lets the engine work in windows shorter than this.
+        "ReconnectInterval": "1" if config.reconnect_s else "0",
         "LogonTimeout": str(max(1, round(config.logon_timeout_s))),
         "LogoutTimeout": "2",
         "FileStorePath": str(config.store / "numbers"),

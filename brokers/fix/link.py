@@ -9,6 +9,10 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
+import numpy as np
+
+from brokers.backoff import Backoff
+from brokers.fix.attempts import Attempts
 from brokers.fix.config import FixConfig
 from brokers.fix.engine import Connection
 from brokers.fix.history import History
@@ -16,7 +20,9 @@ from brokers.fix.messages import FixMessage
 from brokers.fix.rejections import is_refused_logon
 from brokers.fix.schedule import session_start_ns
 from brokers.fix.tags import MsgType, Tag
+from brokers.fix.tls import LOOPBACK, Tunnel
 from domain.errors import AifxError, BadUse, Retry
+from domain.ids import digest
 from domain.nanos import SECOND_NS
 from trading.venues import NotSent
 
@@ -67,6 +73,8 @@ class Link:
         self._inbox = inbox
         self._wall_ns = wall_ns
         self._connection: Connection | None = None
+        jitter = np.random.default_rng(int(digest(config.sender, config.target), 16))
+        self._attempts = Attempts(Backoff(config.reconnect_s, config.longest_reconnect_s, jitter))
         self._session: int | None = None
         self._looked_ns: int | None = None
         self._online = threading.Event()
@@ -76,6 +84,8 @@ class Link:
         self._ending = threading.Event()
         self._settled = threading.Event()
         self._failure: AifxError | None = None
+        self._tunnel: Tunnel | None = None
+        self._tls_failure = ""
         self._thread = threading.Thread(target=self._run, name="fix", daemon=True)
 
     def start(self) -> None:
@@ -100,7 +110,8 @@ class Link:
             if is_refused_logon(self._refusal):
                 raise BadUse(msg)
             raise Retry(msg)
-        msg = f"no FIX logon at {self._config.host}:{self._config.port} in time; is it in session?"
+        where = f"{self._config.host}:{self._config.port}"
+        msg = f"no FIX logon at {where} in time; {self._tls_failure or 'is it in session?'}"
         raise Retry(msg)
 
     def stop(self) -> None:
@@ -131,6 +142,7 @@ class Link:
         """Tell that the session is up."""
         self._online.set()
         self._settled.set()
+        self._attempts.up()
         gap, self._fresh = self._fresh or self._config.reset_on_logon, False
         self._inbox.on_up(gap=gap)
 
@@ -138,6 +150,7 @@ class Link:
         """Tell that the session is down, or note why an attempt failed."""
         if self._online.is_set():
             self._online.clear()
+            self._attempts.down(self._wall_ns())
             self._inbox.on_down(self._parting or "disconnected")
         elif self._parting:
             self._refusal = self._parting
@@ -158,35 +171,62 @@ class Link:
         _log.error("FIX message not handled: %s", error, exc_info=error)
         self._inbox.on_gap("unreadable_report")
 
+    def _take_tls_failure(self, error: AifxError) -> None:
+        # The engine dials again and again; what is new is said once.
+        if str(error) != self._tls_failure:
+            _log.error("%s", error)
+        self._tls_failure = str(error)
+        if isinstance(error, BadUse):
+            self._failure = error
+            self._settled.set()
+
     def _run(self) -> None:
+        config = self._config
         try:
+            if config.tls is not None:
+                self._tunnel = Tunnel(
+                    config.host,
+                    config.port,
+                    config.tls,
+                    config.logon_timeout_s,
+                    self._take_tls_failure,
+                )
             while not self._ending.wait(_STEP_S):
                 now_ns = self._wall_ns()
                 self._follow_schedule(now_ns)
-                self._step()
+                self._step(now_ns)
                 self._inbox.on_step(now_ns)
         except AifxError as error:
             self._failure = error
             self._settled.set()
         finally:
             self._end_session()
+            if self._tunnel is not None:
+                self._tunnel.close()
 
-    def _step(self) -> None:
-        if self._connection is None:
+    def _step(self, now_ns: int) -> None:
+        connection = self._connection
+        if connection is None:
+            return
+        under_way = self._online.is_set() or connection.has_begun
+        if not self._attempts.may_work(now_ns, under_way=under_way):
             return
         try:
-            self._connection.step()
+            connection.step()
         except Retry as error:
             _log.exception("FIX session begins anew")
             self._parting = str(error)
             self._end_session()
-            self._ending.wait(self._config.reconnect_s)
+            self._attempts.down(now_ns)
 
     def _follow_schedule(self, now_ns: int) -> None:
         if self._looked_ns is not None and 0 <= now_ns - self._looked_ns < SECOND_NS:
             return
         self._looked_ns = now_ns
-        session = session_start_ns(self._config.session, now_ns)
+        config = self._config
+        session = session_start_ns(
+            config.session, now_ns, config.session_from, config.session_until
+        )
         if session != self._session or (session is not None and self._connection is None):
             self._end_session()
             if session is not None:
@@ -195,7 +235,9 @@ class Link:
 
     def _begin_session(self, start_ns: int) -> None:
         self._fresh = self._history.session_start_ns() != start_ns
-        self._connection = Connection(self._config, self, from_one=self._fresh)
+        config, tunnel = self._config, self._tunnel
+        address = (config.host, config.port) if tunnel is None else (LOOPBACK, tunnel.port)
+        self._connection = Connection(config, self, address, from_one=self._fresh)
         self._history.begin_session(start_ns)
 
     def _end_session(self) -> None:

@@ -7,7 +7,7 @@ code says nothing, since liquidity providers decline a deal with "other" and a f
 from typing import Final
 
 from brokers.fix.messages import FixMessage
-from brokers.fix.tags import Tag
+from brokers.fix.tags import MsgType, Tag
 from brokers.reactions import Answer, Reaction, Reactions
 from domain.reasons import Reason
 
@@ -114,6 +114,17 @@ def cancel_rejection(reject: FixMessage) -> Answer:
 def business_rejection(reject: FixMessage) -> Answer:
     """Return the reaction to a BusinessMessageReject."""
     return _of(BUSINESS_REJECTIONS, reject.get(Tag.BUSINESS_REJECT_REASON), reject.text(Tag.TEXT))
+
+
+def bar_of(message: FixMessage) -> Answer | None:
+    """Return the answer to a message that bars the whole account; None for any other message."""
+    if message.kind == MsgType.BUSINESS_MESSAGE_REJECT:
+        answer = business_rejection(message)
+    elif message.kind == MsgType.EXECUTION_REPORT and message.get(Tag.ORD_REJ_REASON):
+        answer = order_rejection(message)
+    else:
+        return None
+    return answer if answer.reaction is Reaction.HALT else None
 
 
 def is_refused_logon(text: str) -> bool:

@@ -194,6 +194,22 @@ def refusal(reject: FixMessage, sent: Sent, recv_ns: int) -> OrderEvent:
     )
 
 
+def restated(event: OrderEvent, terms: OrderTerms) -> OrderEvent:
+    """Return the event that says: the order stands under these terms, rounded to the grid."""
+    return OrderEvent(
+        kind=EventKind.REPLACED,
+        client_order_id=event.client_order_id,
+        ts_event_ns=event.ts_event_ns,
+        ts_recv_ns=event.ts_recv_ns,
+        venue=VENUE,
+        venue_order_id=event.venue_order_id,
+        request=-1,
+        terms=terms,
+        symbol=event.symbol,
+        side=event.side,
+    )
+
+
 def send_unknown(sent: Sent, now_ns: int) -> OrderEvent:
     """Return the event that says: nobody knows what became of a command."""
     return OrderEvent(

@@ -11,7 +11,7 @@ from brokers.fix.values import decimal_text, time_text
 from domain.ids import wire_id
 from domain.instruments import instrument
 from domain.orders import Order, terms_of
-from trading.venues import Cancel, Command, Replace, Submit, VenueInstrument
+from trading.venues import Cancel, Capabilities, Command, Replace, Submit, VenueInstrument
 
 _PROPRIETARY = "D"
 """PartyIDSource (447): an id that both sides agreed on."""
@@ -22,7 +22,9 @@ _POSITIONS, _CUSTOMER = "0", "1"
 """PosReqType (724): positions as they are. AccountType (581): on the customer side of the books."""
 
 
-def message_of(command: Command, account: str, listed: VenueInstrument, wall_ns: int) -> FixMessage:
+def message_of(
+    command: Command, account: str, listed: VenueInstrument, able: Capabilities, wall_ns: int
+) -> FixMessage:
     """Return the message of a command.
 
     Parameters
@@ -31,13 +33,15 @@ def message_of(command: Command, account: str, listed: VenueInstrument, wall_ns:
         Account (1).
     listed
         The pair as the counterparty spells it.
+    able
+        What it takes.
     wall_ns
         TransactTime (60): when the command is made.
 
     Raises
     ------
     Unsupported
-        If FIX 4.4, or printable ASCII, cannot say it.
+        If FIX 4.4, the counterparty, or printable ASCII cannot say it.
     """
     order = command.order
     common = [
@@ -50,10 +54,11 @@ def message_of(command: Command, account: str, listed: VenueInstrument, wall_ns:
     currency = (Tag.CURRENCY, instrument(order.symbol).base)
     if isinstance(command, Submit):
         names = [(Tag.CL_ORD_ID, wire_id(order.client_order_id, 0)), currency]
-        kind, terms = MsgType.NEW_ORDER_SINGLE, terms_fields(terms_of(order))
+        kind, terms = MsgType.NEW_ORDER_SINGLE, terms_fields(terms_of(order), order.side, able)
     elif isinstance(command, Replace):
         names = [*_names(command), currency]
-        kind, terms = MsgType.ORDER_CANCEL_REPLACE_REQUEST, terms_fields(command.terms)
+        kind = MsgType.ORDER_CANCEL_REPLACE_REQUEST
+        terms = terms_fields(command.terms, order.side, able)
     else:
         names, kind = _names(command), MsgType.ORDER_CANCEL_REQUEST
         terms = [(Tag.ORDER_QTY, decimal_text(order.quantity_units))]

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import msgspec
 
 from brokers.fix.requests import name_of, number_of
+from domain.ids import wire_id
 from domain.order_events import EventKind, OrderEvent
 from domain.orders import Order, OrderTerms, terms_of
 from trading.venues import Cancel, Command, Replace
@@ -15,6 +16,9 @@ _NOT_YET = frozenset(
 )
 """Reports that do not settle a request by themselves: the counterparty says it is at work, or
 something happened to the order meanwhile."""
+
+_TAKEN = frozenset({EventKind.ACK, EventKind.FILL})
+"""The first of these says that the order is there."""
 
 _ENDS = frozenset({EventKind.CANCELED, EventKind.EXPIRED, EventKind.REJECT})
 """After these the counterparty has nothing more to say about any request."""
@@ -35,6 +39,8 @@ class Sent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         When its outcome counts as unknown.
     epoch
         Which connection it was handed to.
+    is_rounded
+        Whether the terms are others than the book's, on the counterparty's grid.
     sequence
         Its MsgSeqNum (34); None while it is being handed over.
     """
@@ -47,6 +53,7 @@ class Sent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     replaces: bool
     due_ns: int
     epoch: int
+    is_rounded: bool = False
     sequence: int | None = None
 
     @property
@@ -66,7 +73,7 @@ class SentCommands:
         self._doubtful: dict[str, Sent] = {}
         self._epoch = 0
 
-    def add(self, command: Command, due_ns: int) -> str:
+    def add(self, command: Command, due_ns: int, *, is_rounded: bool = False) -> str:
         """Note a command before it is handed over; return its name."""
         order = command.order
         name = name_of(command)
@@ -80,6 +87,7 @@ class SentCommands:
                 replaces=isinstance(command, Replace),
                 due_ns=due_ns,
                 epoch=self._epoch,
+                is_rounded=is_rounded,
             )
         return name
 
@@ -125,6 +133,13 @@ class SentCommands:
             for name, sent in list(self._doubtful.items()):
                 if _same_order(event, sent) and _clears(event, sent):
                     del self._doubtful[name]
+
+    def rounded_by(self, event: OrderEvent) -> OrderTerms | None:
+        """Return the rounded terms under which an order has just been taken; None for no news."""
+        sent = self.by_name(wire_id(event.client_order_id, 0))
+        if sent is None or not sent.is_rounded or event.kind not in _TAKEN:
+            return None
+        return sent.terms
 
     def doubtful(self) -> list[Sent]:
         """Return commands whose outcome is unknown, to be asked for."""

@@ -17,6 +17,7 @@ class Tag(IntEnum):
     CUM_QTY = 14
     CURRENCY = 15
     EXEC_ID = 17
+    EXEC_INST = 18
     EXEC_REF_ID = 19
     LAST_PX = 31
     LAST_QTY = 32
@@ -31,9 +32,11 @@ class Tag(IntEnum):
     POSS_DUP_FLAG = 43
     PRICE = 44
     REF_SEQ_NUM = 45
+    SENDER_SUB_ID = 50
     SENDING_TIME = 52
     SIDE = 54
     SYMBOL = 55
+    TARGET_SUB_ID = 57
     TEXT = 58
     TIME_IN_FORCE = 59
     TRANSACT_TIME = 60
@@ -47,6 +50,7 @@ class Tag(IntEnum):
     RESET_SEQ_NUM_FLAG = 141
     EXEC_TYPE = 150
     LEAVES_QTY = 151
+    PEG_OFFSET_VALUE = 211
     REF_MSG_TYPE = 372
     SESSION_REJECT_REASON = 373
     BUSINESS_REJECT_REF_ID = 379
@@ -70,6 +74,8 @@ class Tag(IntEnum):
     TOTAL_NUM_POS_REPORTS = 727
     POS_REQ_RESULT = 728
     SETTL_PRICE = 730
+    PEG_MOVE_TYPE = 835
+    PEG_OFFSET_TYPE = 836
     TOT_NUM_REPORTS = 911
     LAST_RPT_REQUESTED = 912
     NEW_PASSWORD = 925

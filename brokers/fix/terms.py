@@ -1,5 +1,6 @@
 """Terms of orders in FIX's letters, and back."""
 
+from decimal import Decimal
 from typing import Final, TypeVar
 
 from brokers.fix.messages import FixMessage
@@ -14,9 +15,26 @@ _T = TypeVar("_T")
 SIDES: Final[dict[OrderSide, str]] = {"buy": "1", "sell": "2"}
 """Side (54)."""
 
-_TYPES: Final[dict[OrderType, str]] = {"market": "1", "limit": "2", "stop": "3", "stop_limit": "4"}
-"""OrdType (40). What protects a position (take profit, stop loss, trailing) has no letter that
-counterparties agree on: it is ours to place."""
+_TYPES: Final[dict[OrderType, str]] = {
+    "market": "1",
+    "limit": "2",
+    "stop": "3",
+    "stop_limit": "4",
+    "market_if_touched": "J",
+    "take_profit": "2",
+    "stop_loss": "3",
+    "trailing_stop": "P",
+}
+"""OrdType (40). FIX 4.4 has no letter for what protects a position: a take profit is a limit there,
+a stop loss a stop. A trailing stop is a pegged order (P) whose ExecInst (18) says so."""
+
+BY_AGREEMENT: Final[frozenset[OrderType]] = frozenset({"market_if_touched", "trailing_stop"})
+"""Types that FIX 4.4 can say and not every counterparty takes."""
+
+_TRAILING = "a"
+"""ExecInst (18): trailing stop peg."""
+_FLOATS, _IN_PRICE = "0", "0"
+"""PegMoveType (835): it moves with the market. PegOffsetType (836): the offset is a price."""
 
 _TIMES: Final[dict[TimeInForce, str]] = {"GFD": "0", "GTC": "1", "IOC": "3", "FOK": "4", "GTD": "6"}
 """TimeInForce (59). The day of a forex counterparty ends at 17:00 New York."""
@@ -42,22 +60,39 @@ _STATUSES: Final[dict[str, OrderStatus]] = {
 that is done for the day."""
 
 _SIDE_OF = {letter: side for side, letter in SIDES.items()}
-_TYPE_OF = {letter: kind for kind, letter in _TYPES.items()}
+_TYPE_OF: Final[dict[str, OrderType]] = {
+    letter: kind
+    for kind, letter in _TYPES.items()
+    if kind not in {"take_profit", "stop_loss", "trailing_stop"}
+}
 _TIME_OF = {letter: time for time, letter in _TIMES.items()}
 
 _RESTING: frozenset[TimeInForce] = frozenset({"GFD", "GTC", "GTD"})
 _IMMEDIATE: frozenset[TimeInForce] = frozenset({"IOC", "FOK"})
 
 
-def capabilities(max_requests_per_s: float) -> Capabilities:
-    """Return what an order over FIX 4.4 can be, whoever the counterparty is."""
+def capabilities(
+    max_requests_per_s: float, agreed: frozenset[OrderType] = frozenset()
+) -> Capabilities:
+    """Return what an order over FIX 4.4 can be.
+
+    Parameters
+    ----------
+    max_requests_per_s
+        The counterparty's limit on messages (> 0).
+    agreed
+        Types of `BY_AGREEMENT` that it takes.
+    """
+    times: dict[OrderType, frozenset[TimeInForce]] = {
+        "market": _IMMEDIATE,
+        "limit": _RESTING | _IMMEDIATE,
+        "stop": _RESTING,
+        "stop_limit": _RESTING,
+        "take_profit": _RESTING,
+        "stop_loss": _RESTING,
+    }
     return Capabilities(
-        times_in_force={
-            "market": _IMMEDIATE,
-            "limit": _RESTING | _IMMEDIATE,
-            "stop": _RESTING,
-            "stop_limit": _RESTING,
-        },
+        times_in_force=times | dict.fromkeys(agreed, _RESTING),
         native_replace=True,
         client_ids=True,
         position_modes=frozenset({"netting"}),
@@ -65,33 +100,65 @@ def capabilities(max_requests_per_s: float) -> Capabilities:
     )
 
 
-def terms_fields(terms: OrderTerms) -> list[tuple[Tag, str]]:
+def terms_fields(terms: OrderTerms, side: OrderSide, able: Capabilities) -> list[tuple[Tag, str]]:
     """Return the fields of a NewOrderSingle or a replace that say what is wanted.
 
     Raises
     ------
     Unsupported
-        If FIX 4.4 has no field for a term, or the times in force do not fit the type.
+        If FIX 4.4, or this counterparty, has no way to say it.
     """
-    allowed = capabilities(1.0).times_in_force.get(terms.order_type)
-    if allowed is None:
-        msg = f"FIX takes no {terms.order_type} order: place a limit or a stop instead"
-        raise Unsupported(msg)
-    if terms.time_in_force not in allowed:
-        msg = f"FIX takes no {terms.order_type} order {terms.time_in_force}"
-        raise Unsupported(msg)
-    odd = terms.trigger_side != "default" or terms.position_effect != "default"
-    if odd or terms.price_bound is not None or terms.trailing_distance is not None:
-        msg = "FIX has no field for a trigger side, a position effect, a price bound or a distance"
-        raise Unsupported(msg)
-    limit, stop, end = terms.limit_price, terms.trigger_price, terms.expire_ns
+    _check(terms, able)
+    limit, stop = _prices(terms)
     return [
         (Tag.ORDER_QTY, decimal_text(terms.quantity_units)),
         (Tag.ORD_TYPE, _TYPES[terms.order_type]),
         (Tag.PRICE, "" if limit is None else decimal_text(limit)),
         (Tag.TIME_IN_FORCE, _TIMES[terms.time_in_force]),
         (Tag.STOP_PX, "" if stop is None else decimal_text(stop)),
-        (Tag.EXPIRE_TIME, "" if end is None else time_text(end)),
+        (Tag.EXPIRE_TIME, "" if terms.expire_ns is None else time_text(terms.expire_ns)),
+        *_peg(terms, side),
+    ]
+
+
+def _check(terms: OrderTerms, able: Capabilities) -> None:
+    allowed = able.times_in_force.get(terms.order_type)
+    if allowed is None:
+        msg = (
+            f"this FIX counterparty takes no {terms.order_type} order: name it in "
+            "broker.order_types if it was agreed, or place a stop or a limit instead"
+        )
+        raise Unsupported(msg)
+    if terms.time_in_force not in allowed:
+        msg = f"FIX takes no {terms.order_type} order {terms.time_in_force}"
+        raise Unsupported(msg)
+    odd = terms.trigger_side != "default" or terms.position_effect != "default"
+    if odd or terms.price_bound is not None:
+        msg = "FIX has no field for a trigger side, a position effect or a price bound"
+        raise Unsupported(msg)
+    if (terms.trailing_distance is None) is (terms.order_type == "trailing_stop"):
+        msg = "a trailing distance belongs to a trailing stop, and to nothing else"
+        raise Unsupported(msg)
+
+
+def _prices(terms: OrderTerms) -> tuple[Decimal | None, Decimal | None]:
+    """Return Price (44) and StopPx (99)."""
+    if terms.order_type == "take_profit":
+        return terms.limit_price or terms.trigger_price, None
+    return terms.limit_price, terms.trigger_price
+
+
+def _peg(terms: OrderTerms, side: OrderSide) -> list[tuple[Tag, str]]:
+    distance = terms.trailing_distance
+    if distance is None:
+        return []
+    # The offset is added to the market: a stop that sells trails below it.
+    offset = distance if side == "buy" else -distance
+    return [
+        (Tag.EXEC_INST, _TRAILING),
+        (Tag.PEG_OFFSET_VALUE, decimal_text(offset)),
+        (Tag.PEG_MOVE_TYPE, _FLOATS),
+        (Tag.PEG_OFFSET_TYPE, _IN_PRICE),
     ]
 
 
@@ -119,22 +186,38 @@ def terms_of_report(report: FixMessage, known: OrderTerms | None) -> OrderTerms 
     if quantity is None:
         return None
     base = known or OrderTerms(quantity_units=quantity, time_in_force="GFD")
+    order_type = _type_of(report, base.order_type)
     limit, stop = report.decimal(Tag.PRICE), report.decimal(Tag.STOP_PX)
     if quantity <= 0 or (limit or 0) < 0 or (stop or 0) < 0:
         msg = (
             f"FIX report of an order of {quantity} units at {limit}, {stop}: none can be 0 or less"
         )
         raise Drop(msg)
+    if order_type == "take_profit" and base.limit_price is None:
+        limit, stop = None, limit
+    if order_type == "trailing_stop":
+        # Its stop moves with the market: what was asked for is the first one.
+        stop = None
+    offset = report.decimal(Tag.PEG_OFFSET_VALUE)
     end = report.time_ns(Tag.EXPIRE_TIME)
     return OrderTerms(
         quantity_units=quantity,
-        order_type=_letter(_TYPE_OF, report, Tag.ORD_TYPE, base.order_type),
+        order_type=order_type,
         time_in_force=_letter(_TIME_OF, report, Tag.TIME_IN_FORCE, base.time_in_force),
         # Market orders are echoed with a price of 0 by some.
         limit_price=limit or base.limit_price,
         trigger_price=stop or base.trigger_price,
+        trailing_distance=base.trailing_distance if offset is None else abs(offset),
         expire_ns=base.expire_ns if end is None else end,
     )
+
+
+def _type_of(report: FixMessage, known: OrderType) -> OrderType:
+    """Return the type of a reported order: ours, where its letter says nothing else."""
+    letter = report.get(Tag.ORD_TYPE)
+    if letter == _TYPES["trailing_stop"] and _TRAILING in report.text(Tag.EXEC_INST).split():
+        return "trailing_stop"
+    return known if letter == _TYPES[known] else _letter(_TYPE_OF, report, Tag.ORD_TYPE, known)
 
 
 def side_of(report: FixMessage) -> OrderSide | None:

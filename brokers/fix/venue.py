@@ -8,18 +8,21 @@ from brokers.fix.history import History
 from brokers.fix.link import Link
 from brokers.fix.messages import FixMessage
 from brokers.fix.questions import Questions
+from brokers.fix.rejections import bar_of
 from brokers.fix.reports import (
     VENUE,
     Reader,
     cancel_reject,
     is_unknown_order,
     refusal,
+    restated,
     send_unknown,
 )
 from brokers.fix.requests import message_of, status_request
 from brokers.fix.sent import Sent, SentCommands
 from brokers.fix.tags import MsgType, Tag
 from brokers.fix.terms import capabilities
+from brokers.rounding import command_on_grid
 from brokers.wire_values import count_of
 from domain.errors import BadUse
 from domain.ids import wire_id
@@ -27,6 +30,7 @@ from domain.nanos import SECOND_NS
 from domain.order_events import EventKind, OrderEvent
 from domain.orders import Order, OrderTerms
 from trading.venues import (
+    Barred,
     Capabilities,
     Command,
     Emit,
@@ -34,6 +38,7 @@ from trading.venues import (
     NotSent,
     OrderReport,
     Unsupported,
+    VenueEvent,
     VenueInstrument,
     VenueSnapshot,
 )
@@ -52,7 +57,7 @@ class FixVenue:
     def __init__(self, config: FixConfig, wall_ns: Callable[[], int]) -> None:
         self._config = config
         self._wall_ns = wall_ns
-        self._capabilities = capabilities(config.max_requests_per_s)
+        self._capabilities = capabilities(config.max_requests_per_s, config.order_types)
         self._history = History(config.store / "executions.db")
         self._sent = SentCommands()
         self._questions = Questions()
@@ -110,18 +115,23 @@ class FixVenue:
     def send(self, command: Command) -> None:
         """Hand a command to the wire; see `trading.venues.Venue.send`.
 
+        Prices are rounded to the agreed grid first, and REPLACED says so.
+
         Raises
         ------
         NotSent
             If the session is not logged on.
         Unsupported
             If the pair is not agreed, or FIX 4.4 cannot say what is asked.
+        Unshapable
+            If a price is none on that grid.
         """
         now_ns = self._wall_ns()
         listed = self._listed(command.order.symbol)
-        message = message_of(command, self._config.account, listed, now_ns)
+        asked, command = command, command_on_grid(command, listed)
+        message = message_of(command, self._config.account, listed, self._capabilities, now_ns)
         due_ns = now_ns + round(self._config.answer_timeout_s * SECOND_NS)
-        name = self._sent.add(command, due_ns)
+        name = self._sent.add(command, due_ns, is_rounded=command != asked)
         try:
             sequence = self._hand_over(message)
         except NotSent:
@@ -195,7 +205,11 @@ class FixVenue:
         now_ns = self._wall_ns()
         if message.kind == MsgType.EXECUTION_REPORT:
             if not self._questions.take(message) and not is_unknown_order(message):
-                self._take(self._reader.execution_report(message, now_ns), message)
+                event = self._reader.execution_report(message, now_ns)
+                rounded = self._sent.rounded_by(event)
+                self._take(event, message)
+                if rounded is not None:
+                    self._tell(restated(event, rounded))
         elif message.kind == MsgType.ORDER_CANCEL_REJECT:
             self._take(cancel_reject(message, now_ns), message)
         elif message.kind in {MsgType.REJECT, MsgType.BUSINESS_MESSAGE_REJECT}:
@@ -214,6 +228,10 @@ class FixVenue:
             self._history.confirm(event.client_order_id, message.text(Tag.CL_ORD_ID))
         self._sent.answered(event)
         self._tell(event)
+        bar = bar_of(message)
+        if bar is not None:
+            why = message.text(Tag.TEXT) or bar.reason.value
+            self._tell(Barred(bar.reason, why, event.ts_recv_ns, VENUE))
 
     def _refused(self, reject: FixMessage) -> Sent | None:
         named = self._sent.by_name(reject.text(Tag.BUSINESS_REJECT_REF_ID))
@@ -270,6 +288,6 @@ class FixVenue:
         sent = self._sent.by_name(name)
         return None if sent is None else sent.terms
 
-    def _tell(self, event: OrderEvent | LinkEvent) -> None:
+    def _tell(self, event: VenueEvent) -> None:
         if self._emit is not None:
             self._emit(event)

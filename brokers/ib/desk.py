@@ -24,7 +24,7 @@ from domain.nanos import DAY_NS
 from domain.order_events import EventKind, OrderEvent
 from domain.orders import terms_of
 from domain.reasons import Reason
-from trading.venues import Cancel, Command, Replace, Submit, VenueEvent, VenueInstrument
+from trading.venues import Barred, Cancel, Command, Replace, Submit, VenueEvent, VenueInstrument
 
 VENUE = "ib"
 
@@ -76,10 +76,16 @@ class Desk:
         await self.link.close()
         self._pass(self.tracker.cut(self._wall_ns()))
 
-    def write(self, command: Command) -> None:
-        """Put a command on the wire; what cannot be put there is refused by an event."""
+    def write(self, command: Command, *, is_rounded: bool = False) -> None:
+        """Put a command on the wire; what cannot be put there is refused by an event.
+
+        Parameters
+        ----------
+        is_rounded
+            Whether its terms are others than the book's: a submit is then followed by REPLACED.
+        """
         if isinstance(command, Submit):
-            self._submit(command)
+            self._submit(command, is_rounded=is_rounded)
             return
         one = self.tracker.find(command.order)
         refusal = self._unreachable(one)
@@ -168,8 +174,11 @@ class Desk:
         self.notices[notice.code] += 1
         self._pass(self.tracker.notice(notice, self._wall_ns()))
         self.link.notice(notice.code)
-        if answer(notice).reaction is Reaction.HALT:
-            self.link.halt(f"{notice.code}: {notice.text}")
+        told = answer(notice)
+        if told.reaction is Reaction.HALT:
+            why = f"{notice.code}: {notice.text}"
+            self.link.halt(why)
+            self._emit(Barred(told.reason, why, self._wall_ns(), VENUE))
 
     def on_price(self, request: int, tick_type: int, price: float, size: float) -> None:
         """Take nothing: prices have a session of their own."""
@@ -185,10 +194,11 @@ class Desk:
     def _session(self) -> Session:
         return self.link.session
 
-    def _submit(self, command: Submit) -> None:
+    def _submit(self, command: Submit, *, is_rounded: bool) -> None:
         order, terms = command.order, terms_of(command.order)
         order_id = self._order_ids.take()
         one = self.tracker.submitted(order_id, order, terms, self._wall_ns())
+        one.is_rounded = is_rounded
         made, pair = to_ib(order, terms, self._settings), contract(order.symbol)
         self._put(one, 0, lambda: self._session.place(order_id, pair, made))
 

@@ -1,9 +1,12 @@
-"""Keeping a gateway connected: logons with growing pauses, lost and found servers, daily reset."""
+"""Keeping a gateway connected: logons with jittered pauses, lost servers, the daily reset."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Literal
 
+import numpy as np
+
+from brokers.backoff import Backoff
 from brokers.ib.errors import LINK_LOST, LINK_RESTORED, PRICES_LOST, PRICES_RESTORED
 from brokers.ib.listening import Listener
 from brokers.ib.reset_window import in_reset
@@ -48,6 +51,12 @@ class Link:
         self._settings, self._listener = settings, listener
         self._recover, self._say, self._wall_ns = recover, say, wall_ns
         self._which: Literal["orders", "prices"] = which
+        # Of many programs at one gateway each has a client id of its own.
+        self._backoff = Backoff(
+            settings.reconnect_s,
+            settings.longest_reconnect_s,
+            np.random.default_rng(settings.client_id),
+        )
         self.session = Session(listener)
         self.up = False
         self.reconnected_ns: int | None = None
@@ -148,13 +157,13 @@ class Link:
             raise BadUse(msg)
 
     async def _return(self) -> None:
-        pause_s = self._settings.reconnect_s
+        failures = 1
         while True:
-            await asyncio.sleep(pause_s)
-            pause_s = min(2 * pause_s, self._settings.longest_reconnect_s)
+            await asyncio.sleep(self._backoff.wait_s(failures))
             try:
                 await self._logon()
             except Retry:
+                failures += 1
                 continue
             except BadUse as error:
                 self.halt(str(error))
@@ -165,13 +174,14 @@ class Link:
 
     async def _restored(self, reason: str) -> None:
         session = self.session
-        pause_s = self._settings.reconnect_s
+        failures = 0
         while session.is_up and session is self.session and not self._servers_lost:
             try:
                 async with asyncio.timeout(self._settings.logon_timeout_s):
                     await self._recover()
             except (Retry, ConnectionError, TimeoutError):
-                await asyncio.sleep(pause_s)
+                failures += 1
+                await asyncio.sleep(self._backoff.wait_s(failures))
                 continue
             if not self.in_reset:
                 self._tell(up=True, reason=reason, gap=True)

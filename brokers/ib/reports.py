@@ -126,6 +126,7 @@ def snapshot(
         equity=_amount(total),
         margin_used=_amount(values.get("MaintMarginReq")),
         complete=complete and total is not None,
+        position_mode="netting",
     )
 
 

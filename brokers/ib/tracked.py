@@ -44,6 +44,8 @@ class Tracked:
         In force, in our words; None where only a fill of the order was ever seen.
     waiting
         Commands without an answer, oldest first.
+    is_rounded
+        Whether the terms are others than were asked, and nobody was told yet.
     acked, triggered, suspended, closed
         What was passed on already.
     cancel_asked
@@ -59,6 +61,7 @@ class Tracked:
     since_ns: int
     terms: OrderTerms | None
     external: bool = False
+    is_rounded: bool = False
     waiting: list[Waiting] = field(default_factory=list)
     acked: bool = False
     triggered: bool = False

@@ -264,7 +264,11 @@ class Tracker:
             return []
         one.acked, one.suspended = True, False
         self._answered(one, "submit")
-        return [self._event(one, EventKind.ACK, now_ns, request=0)]
+        events = [self._event(one, EventKind.ACK, now_ns, request=0)]
+        if one.is_rounded:
+            one.is_rounded = False
+            events += self._replaced(one, -1, now_ns)
+        return events
 
     def _cancel_pending(self, one: Tracked, now_ns: int) -> Events:
         if one.cancel_told or not one.cancel_asked:

@@ -9,6 +9,7 @@ from brokers.ib.reports import order_reports, snapshot
 from brokers.ib.settings import IbSettings
 from brokers.ib.terms import capabilities, check
 from brokers.loop import LoopThread
+from brokers.rounding import command_on_grid
 from domain.errors import Retry
 from domain.orders import Order, terms_of
 from trading.venues import (
@@ -105,7 +106,8 @@ class IbVenue:
         """Hand a command to the wire; see `trading.venues.Venue`.
 
         While the link is down or the daily reset is on, no order leaves; a cancel does as long as
-        there is a connection.
+        there is a connection. Prices are rounded to the contract's grid first, and REPLACED says
+        so.
 
         Raises
         ------
@@ -113,6 +115,8 @@ class IbVenue:
             If nothing left.
         Unsupported
             If IB cannot do this; the message says what it can.
+        Unshapable
+            If a price is none on that grid.
         """
         self._check(command)
         loop, desk = self._running()
@@ -121,7 +125,8 @@ class IbVenue:
         if not open_to or (link.in_reset and not isinstance(command, Cancel)):
             msg = "nothing was sent: the link to IB is down, or its daily reset is on"
             raise NotSent(msg)
-        loop.spawn(_write(desk, command))
+        rounded = command_on_grid(command, desk.instruments[command.order.symbol])
+        loop.spawn(_write(desk, rounded, is_rounded=rounded != command))
 
     def query(self, order: Order, timeout_s: float) -> OrderReport | None:
         """Return what IB knows of an order now; see `trading.venues.Venue`.
@@ -188,9 +193,9 @@ class IbVenue:
         return self._loop, self._desk
 
 
-async def _write(desk: Desk, command: Command) -> None:
+async def _write(desk: Desk, command: Command, *, is_rounded: bool) -> None:
     try:
-        desk.write(command)
+        desk.write(command, is_rounded=is_rounded)
     except Exception as error:  # noqa: BLE001 - nobody waits for this: the order must not vanish
         desk.broken(command, error)
 

@@ -51,6 +51,7 @@ def capabilities(position_mode: PositionMode, requests_per_s: float) -> Capabili
         trigger_sides=frozenset({"default", "bid", "ask", "mid"}),
         price_bound=True,
         reduce_only=True,
+        reports_in_order=True,
     )
 
 

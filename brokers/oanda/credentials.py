@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 from pydantic import SecretStr
 
+from brokers.secret_file import SecretFile
 from domain.errors import BadUse
 
 _ALLOWED = frozenset(string.ascii_letters + string.digits + "-._~+/=")
@@ -42,8 +43,7 @@ class Token:
             raise BadUse(msg)
         self._variable = variable
         self._path = path
-        self._seen: tuple[int, int] | None = None
-        self._value = SecretStr("")
+        self._file = None if path is None else SecretFile(path, "the OANDA token")
 
     def __repr__(self) -> str:
         return f"Token(variable={self._variable!r}, path={self._path!r})"
@@ -56,13 +56,12 @@ class Token:
         BadUse
             If there is none.
         """
-        if self._path is None:
-            self._value = SecretStr(os.environ.get(self._variable, "").strip())
+        if self._file is None:
+            found = SecretStr(os.environ.get(self._variable, "").strip())
             where = f"the environment variable {self._variable}"
         else:
-            self._read_file(self._path)
-            where = str(self._path)
-        value = self._value.get_secret_value()
+            found, where = self._file.read(), str(self._path)
+        value = found.get_secret_value()
         if not value:
             msg = f"no OANDA token in {where}: put one there"
             raise BadUse(msg)
@@ -70,19 +69,7 @@ class Token:
             # Further on, the HTTP library would quote the header that it cannot send.
             msg = f"what is in {where} is no token: it has characters that no header may carry"
             raise BadUse(msg)
-        return self._value
-
-    def _read_file(self, path: Path) -> None:
-        try:
-            stat = path.stat()
-            version = stat.st_mtime_ns, stat.st_size
-            if version != self._seen:
-                self._value = SecretStr(path.read_text(encoding="ascii").strip())
-                self._seen = version
-        except (OSError, UnicodeDecodeError) as error:
-            # The cause may quote the file's bytes.
-            msg = f"the OANDA token in {path} cannot be read: {type(error).__name__}"
-            raise BadUse(msg) from None
+        return found
 
 
 @lru_cache(maxsize=1)

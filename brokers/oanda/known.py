@@ -25,7 +25,8 @@ class KnownOrder(msgspec.Struct):
     Attributes
     ----------
     client_order_id, request
-        Our id for life and the number of the request that made it; empty and -1 for a foreign one.
+        Our id for life and the number of the request that made it; -1 for a foreign one, whose id
+        is empty until something is asked about it.
     units
         Wanted units (> 0).
     is_ended
@@ -77,6 +78,13 @@ class KnownOrders:
     def order(self, venue_order_id: str) -> KnownOrder | None:
         """Return an order by the broker's id."""
         return self._orders.get(venue_order_id)
+
+    def claim(self, venue_order_id: str, client_order_id: str) -> None:
+        """Know an order of somebody else's by the id that it has here: answers then name it."""
+        order = self._orders.get(venue_order_id)
+        if order is not None and not order.client_order_id:
+            order.client_order_id = client_order_id
+            self._newest[client_order_id] = venue_order_id
 
     def newest(self, client_order_id: str) -> KnownOrder | None:
         """Return what the broker now has under our id for life."""

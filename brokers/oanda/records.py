@@ -1,14 +1,11 @@
 """The broker's own record on demand: one order, or the whole account at one transaction."""
 
-from collections.abc import Mapping
-from decimal import Decimal
-from types import MappingProxyType
-
 from brokers.oanda.config import OandaConfig
 from brokers.oanda.documents import positions_of, trade_of
-from brokers.oanda.errors import REASONS
-from brokers.oanda.fills import average_price, fill_events, fill_parts
+from brokers.oanda.ended import EndedOrders
+from brokers.oanda.fills import fill_events
 from brokers.oanda.known import KnownOrder, KnownOrders, KnownTrade
+from brokers.oanda.reports import ended_report, open_report
 from brokers.oanda.rest import Refusal, RestClient
 from brokers.oanda.terms import OF_TRADE, terms_of
 from brokers.oanda.wire import (
@@ -21,8 +18,8 @@ from brokers.oanda.wire import (
 )
 from domain.errors import Retry
 from domain.ids import wire_id
-from domain.orders import Order, OrderSide, OrderStatus
-from trading.venues import OrderReport, VenueSnapshot
+from domain.orders import Order, OrderSide
+from trading.venues import OrderReport, PositionMode, VenueSnapshot
 
 _NOT_FOUND = 404
 _MAX_REPLACES = 1_296
@@ -43,6 +40,7 @@ class Records:
     def __init__(self, rest: RestClient, config: OandaConfig, known: KnownOrders) -> None:
         self._rest = rest
         self._root = config.root
+        self._position_mode = config.position_mode
         self._known = known
 
     async def details(self, timeout_s: float | None = None) -> Json:
@@ -117,46 +115,18 @@ class Records:
         document: Json = answer[thing]
         return document
 
-    async def report(
-        self, document: Json, timeout_s: float, at_hand: Mapping[str, Json] = MappingProxyType({})
-    ) -> OrderReport:
-        """Turn an order document into a report; its fill or its end is read unless ``at_hand``."""
+    async def report(self, document: Json, timeout_s: float) -> OrderReport:
+        """Turn an order document into a report; the transaction that ended it is read."""
         known = await self.known_order(document, timeout_s)
-        status: OrderStatus = "accepted"
-        filled, average, reason = Decimal(0), None, ""
-        sequence, at_ns = integer_of(document, "id"), time_ns(document, "createTime")
         ending = document.get("fillingTransactionID") or document.get("cancellingTransactionID")
-        if document.get("state") == "TRIGGERED":
-            status = "triggered"
-        elif ending is not None:
-            path = f"{self._root}/transactions/{ending}"
-            last = at_hand.get(str(ending)) or await self._get(path, "transaction", timeout_s)
-            if last is None:
-                msg = f"transaction {ending}, which ended order {document['id']}, cannot be read"
-                raise Retry(msg)
-            sequence, at_ns = integer_of(last, "id"), time_ns(last)
-            if last["type"] == "ORDER_FILL":
-                parts = fill_parts(last)
-                filled, average = sum((p.units for p in parts), Decimal(0)), average_price(parts)
-                status = "filled" if filled >= known.units else "canceled"
-            else:
-                code = str(last.get("reason"))
-                is_expiry = code == "TIME_IN_FORCE_EXPIRED"
-                status = "expired" if is_expiry else "canceled"
-                reason = "" if is_expiry else REASONS[code].reason
-        return OrderReport(
-            client_order_id=known.client_order_id,
-            venue_order_id=known.venue_order_id,
-            symbol=known.symbol,
-            side=known.side,
-            terms=known.terms,
-            status=status,
-            filled_units=filled,
-            average_price=average,
-            ts_event_ns=at_ns,
-            sequence=sequence,
-            reason=reason,
-        )
+        if ending is None:
+            return open_report(known, document)
+        path = f"{self._root}/transactions/{ending}"
+        last = await self._get(path, "transaction", timeout_s)
+        if last is None:
+            msg = f"transaction {ending}, which ended order {document['id']}, cannot be read"
+            raise Retry(msg)
+        return ended_report(known, last)
 
     async def known_order(self, document: Json, timeout_s: float) -> KnownOrder:
         """Read an order document as far as it does not depend on fills."""
@@ -198,21 +168,11 @@ class Records:
             found, _ = await self.transactions_after(since or 0, timeout_s)
             transactions = [t for t in found if integer_of(t, "id") <= newest]
         reports = [await self.report(order, timeout_s) for order in account["orders"]]
-        ended = {
-            str(t["orderID"]): None
-            for t in transactions
-            if t["type"] in {"ORDER_FILL", "ORDER_CANCEL"} and "replacedByOrderID" not in t
-        }
-        if since is None:
-            ended = {}
-        at_hand = {str(t["id"]): t for t in transactions}
+        ended: list[OrderReport] = []
         is_complete = True
-        for number in ended:
-            document = await self._get_order(number, timeout_s)
-            if document is None:
-                is_complete = False
-            else:
-                reports.append(await self.report(document, timeout_s, at_hand))
+        if since is not None:
+            before = EndedOrders(self._known, lambda a, b: self._range(a, b, timeout_s))
+            ended, is_complete = await before.reports(transactions)
         executions = [
             event
             for t in transactions
@@ -223,7 +183,7 @@ class Records:
             account=str(account["id"]),
             currency=str(account["currency"]),
             ts_event_ns=now_ns,
-            orders=tuple(reports),
+            orders=(*reports, *ended),
             executions=tuple(executions),
             positions=tuple(positions_of(account)),
             balance=optional_decimal(account, "balance"),
@@ -231,7 +191,24 @@ class Records:
             margin_used=optional_decimal(account, "marginUsed"),
             last_sequence=newest,
             complete=is_complete,
+            position_mode=self._mode_of(account),
         )
+
+    async def _range(self, first: int, last: int, timeout_s: float) -> list[Json]:
+        answer = await self._rest.read(
+            "transactions",
+            f"{self._root}/transactions/idrange",
+            {"from": str(first), "to": str(last)},
+            timeout_s,
+        )
+        found: list[Json] = answer["transactions"]
+        return found
+
+    def _mode_of(self, account: Json) -> PositionMode:
+        """Return how the account keeps positions; v20 does not tell FIFO from netting."""
+        if account.get("hedgingEnabled"):
+            return "hedging"
+        return "fifo" if self._position_mode == "fifo" else "netting"
 
     def _life(self, transaction: Json) -> str:
         wire = str(transaction.get("clientOrderID") or "")

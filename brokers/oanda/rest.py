@@ -8,6 +8,7 @@ import msgspec
 import stamina
 from aiolimiter import AsyncLimiter
 from purgatory import AsyncCircuitBreakerFactory
+from purgatory.domain.messages.events import ContextChanged
 from purgatory.domain.model import OpenedState
 
 from brokers.oanda.config import OandaConfig
@@ -22,8 +23,15 @@ _LIMIT_WINDOW_S = 0.2
 """The bucket drains within it; shorter than v20's second, so that a burst and the drip of the rest
 of that second together stay within the limit."""
 
+_OPENED = "opened"
+"""State of a circuit that lets no request through, in purgatory's words."""
+
 MAX_CONNECTIONS = 8
 """v20 allows 20 streams and asks to reuse connections."""
+
+
+TOO_MANY = 429
+"""HTTP status of a request beyond v20's rate: it is turned away before anything reads it."""
 
 
 class Refusal(Reject):
@@ -48,6 +56,12 @@ class Refusal(Reject):
         """Reaction and reason."""
         return answer_to(self.status, self.code)
 
+    @property
+    def was_not_looked_at(self) -> bool:
+        """Whether the request was turned away for the rate alone: no transaction came of it."""
+        transactions = any(name.endswith("Transaction") for name in self.body)
+        return self.status == TOO_MANY and not transactions
+
 
 class Uncertain(Retry):
     """A request left and nobody knows what became of it: time-out, cut, 5xx, unreadable answer."""
@@ -62,10 +76,18 @@ class RestClient:
         Addresses, token, patience.
     on_last_transaction
         Told ``lastTransactionID`` of every answer that has one.
+    on_open
+        Told the name of a circuit that has opened, by failures in a row or by a try that failed.
     """
 
-    def __init__(self, config: OandaConfig, on_last_transaction: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        config: OandaConfig,
+        on_last_transaction: Callable[[int], None],
+        on_open: Callable[[str], None],
+    ) -> None:
         self._config = config
+        self._on_open = on_open
         self._on_last = on_last_transaction
         self._http = httpx.AsyncClient(
             base_url=config.rest_address,
@@ -90,6 +112,7 @@ class RestClient:
             default_ttl=config.breaker_open_s,
             exclude=[Refusal],
         )
+        self._breakers.add_listener(self._note_circuit)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -145,6 +168,10 @@ class RestClient:
             If nobody knows.
         """
         return await self._request(group, method, path, body=body)
+
+    def _note_circuit(self, name: str, _: str, event: object) -> None:
+        if isinstance(event, ContextChanged) and event.state == _OPENED:
+            self._on_open(name)
 
     async def _read_once(
         self, group: str, path: str, params: Mapping[str, str] | None, timeout_s: float | None

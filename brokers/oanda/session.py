@@ -10,8 +10,10 @@ from collections.abc import Callable, Coroutine
 
 import numpy as np
 
+from brokers.clock_check import ClockCheck
 from brokers.oanda.config import OandaConfig
 from brokers.oanda.documents import instrument_of, trade_of
+from brokers.oanda.errors import REASONS
 from brokers.oanda.fills import VENUE
 from brokers.oanda.intake import Intake
 from brokers.oanda.known import KnownOrders
@@ -19,10 +21,11 @@ from brokers.oanda.records import Records
 from brokers.oanda.rest import Refusal, RestClient
 from brokers.oanda.streams import WatchedStream
 from brokers.oanda.transactions import Translator
-from brokers.oanda.wire import UNREADABLE, Json, integer_of
-from brokers.oanda.writes import Writes
+from brokers.oanda.wire import UNREADABLE, Json, integer_of, time_ns
+from brokers.oanda.writes import ORDERS, Writes
+from brokers.reactions import Reaction
 from domain.errors import BadUse, Retry
-from trading.venues import Emit, LinkEvent, VenueInstrument
+from trading.venues import Barred, Emit, LinkEvent, VenueInstrument
 
 _log = logging.getLogger(__name__)
 
@@ -58,8 +61,9 @@ class Session:
         self._wall_ns = wall_ns
         self._jitter = jitter
         self._known = KnownOrders()
-        self._rest = RestClient(config, self._note_newest)
+        self._rest = RestClient(config, self._note_newest, self._circuit_opened)
         self.records = Records(self._rest, config, self._known)
+        self._clock = ClockCheck("OANDA", _log.warning)
         self.writes = Writes(
             self._rest,
             config.root,
@@ -67,6 +71,7 @@ class Session:
             take_answer=self._take_answer,
             emit=emit,
             wall_ns=wall_ns,
+            clock=self._clock,
         )
         self.instruments: dict[str, VenueInstrument] = {}
         # Both are made anew at the logon, which knows the currency and the newest transaction.
@@ -173,7 +178,7 @@ class Session:
             is_hedging = bool(account.get("hedgingEnabled"))
             msg = (
                 f"account {self._config.account_id} is {'' if is_hedging else 'not '}hedging at "
-                f"OANDA, and {mode} here: set position_mode as the broker has it"
+                f"OANDA, and {mode} here: set execution.position_mode as the broker has it"
             )
             raise BadUse(msg)
 
@@ -206,6 +211,7 @@ class Session:
             self._intake.offer(document)
             self._note_newest(integer_of(document, "id"))
         self._close_gap()
+        self._clock.heard(time_ns(document), self._wall_ns())
 
     async def _take_answer(self, answer: Json) -> None:
         """Take in the transactions that an answer to a write holds, and what is missing before."""
@@ -220,6 +226,17 @@ class Session:
 
     def _note_newest(self, number: int) -> None:
         self._newest = max(self._newest, number)
+
+    def _circuit_opened(self, name: str) -> None:
+        if name != ORDERS:
+            return
+        why = f"requests to {name} fail"
+        self._emit(LinkEvent("circuit", False, self._wall_ns(), VENUE, why))
+        # Then it lets one order try: that it works again cannot be seen otherwise.
+        loop, wait_s = asyncio.get_running_loop(), self._config.breaker_open_s
+        loop.call_later(
+            wait_s, lambda: self._emit(LinkEvent("circuit", True, self._wall_ns(), VENUE))
+        )
 
     def _close_gap(self) -> None:
         if not self._catching_up.locked() and self._newest > self._intake.last:
@@ -253,6 +270,14 @@ class Session:
             return
         for event in events:
             self._emit(event)
+        self._look_for_bar(transaction)
+
+    def _look_for_bar(self, transaction: Json) -> None:
+        """Say so where an order was canceled because of the account itself."""
+        answer = REASONS[str(transaction.get("reason"))]
+        if transaction.get("type") == "ORDER_CANCEL" and answer.reaction is Reaction.HALT:
+            why = f"an order was canceled: {transaction['reason']}"
+            self._emit(Barred(answer.reason, why, self._wall_ns(), VENUE))
 
     def _spawn(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -12,6 +12,7 @@ import httpx
 import msgspec
 import numpy as np
 
+from brokers.backoff import Backoff
 from brokers.oanda.config import OandaConfig
 from brokers.oanda.credentials import BearerAuth, tls_context
 from brokers.oanda.errors import STATUSES
@@ -62,7 +63,7 @@ class WatchedStream:
         self._on_line = on_line
         self._on_up = on_up
         self._on_down = on_down
-        self._jitter = jitter
+        self._backoff = Backoff(config.backoff_s, config.max_backoff_s, jitter)
         self._is_up = False
         self.unusable_lines = 0
 
@@ -85,14 +86,7 @@ class WatchedStream:
                 if self._is_up or failures == 1:
                     self._is_up = False
                     self._on_down(reason)
-                await asyncio.sleep(self.wait_s(failures))
-
-    def wait_s(self, failures: int) -> float:
-        """Return the wait after some failures in a row (>= 1): doubled each time, jittered."""
-        longest = min(
-            self._config.max_backoff_s, self._config.backoff_s * 2.0 ** min(failures - 1, 16)
-        )
-        return longest * (1.0 - 0.5 * float(self._jitter.random()))
+                await asyncio.sleep(self._backoff.wait_s(failures))
 
     async def _once(self, client: httpx.AsyncClient) -> str:
         """Stream until it ends, and say why it did."""

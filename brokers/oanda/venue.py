@@ -15,8 +15,9 @@ from brokers.oanda.prices import OnTick, PriceTick, price_stream
 from brokers.oanda.rest import Refusal
 from brokers.oanda.session import Session
 from brokers.oanda.wire import UNREADABLE
+from brokers.reactions import Reaction
 from brokers.rounding import Unshapable, shape
-from domain.errors import Retry
+from domain.errors import Halt, Retry
 from domain.nanos import SECOND_NS
 from domain.orders import Order, OrderTerms, terms_of
 from domain.reasons import Reason
@@ -161,6 +162,9 @@ class OandaVenue:
             msg = f"OANDA did not answer in {timeout_s} s"
             raise Retry(msg) from error
         except Refusal as error:
+            if error.answer.reaction == Reaction.HALT:
+                msg = f"{error}: check the token, and the account at OANDA"
+                raise Halt(msg) from error
             raise Retry(str(error)) from error
         except UNREADABLE as error:
             msg = f"OANDA's answer cannot be read: {error}"

@@ -1,28 +1,32 @@
 """Commands on their way: each is sent once, and exactly one event answers it.
 
-A write is never repeated. What provably did not leave is refused, with a reason that says so; what
-may have arrived is in doubt until the broker's own record says more.
+A write is never repeated here. What provably did not leave is said to be unsent; what may have
+arrived is in doubt until the broker's own record says more.
 """
 
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import msgspec
 
+from brokers.clock_check import ClockCheck
 from brokers.oanda.commands import order_body, specifier
 from brokers.oanda.fills import VENUE
 from brokers.oanda.known import KnownOrders, Request, Sent
 from brokers.oanda.rest import Refusal, RestClient, Uncertain
-from brokers.oanda.wire import Json
+from brokers.oanda.wire import Json, time_ns
 from brokers.reactions import Reaction
-from domain.errors import Halt
+from domain.errors import Drop, Halt
 from domain.ids import wire_id
 from domain.order_events import EventKind, OrderEvent
 from domain.orders import Order, OrderTerms, terms_of
 from domain.reasons import Reason
-from trading.venues import Cancel, Command, Emit, NotSent, Replace, Submit
+from trading.venues import Barred, Cancel, Command, Emit, NotSent, Replace, Submit, Unsent
+
+ORDERS = "orders"
+"""Circuit of submits and replaces; cancels have their own."""
 
 _log = logging.getLogger(__name__)
 
@@ -48,6 +52,8 @@ class Writes:
         Takes the transactions of an answer in; events come of it.
     emit, wall_ns
         For events that no transaction makes.
+    clock
+        Compares the broker's clock with ours.
     """
 
     def __init__(
@@ -59,6 +65,7 @@ class Writes:
         take_answer: Callable[[Json], Awaitable[None]],
         emit: Emit,
         wall_ns: Callable[[], int],
+        clock: ClockCheck,
     ) -> None:
         self._rest = rest
         self._orders = f"{root}/orders"
@@ -66,6 +73,7 @@ class Writes:
         self._take_answer = take_answer
         self._emit = emit
         self._wall_ns = wall_ns
+        self._clock = clock
         self._turns: dict[str, tuple[asyncio.Lock, list[None]]] = {}
 
     async def carry_out(self, command: Command, terms: OrderTerms) -> None:
@@ -79,24 +87,36 @@ class Writes:
             if what == "submit" and self._known.may_exist(order.client_order_id):
                 self._refuse_second(order)
                 return
+            self._known.claim(order.venue_order_id, order.client_order_id)
             self._known.await_answer(order.client_order_id, what, request)
             try:
+                sent_ns = self._wall_ns()
                 answer = await self._send(command, order, terms, request)
+                self._compare_clocks(answer, sent_ns)
                 await self._take_answer(answer)
             except asyncio.CancelledError:
                 self._doubt(command, "the venue was stopped")
                 raise
             except Halt as error:
+                self._bar(Reason.NOT_AUTHORISED, str(error))
                 self._refuse(command, Reason.NOT_AUTHORISED, str(error))
             except NotSent as error:
-                # It is too late to say so by raising, and a refusal is as certain.
-                self._refuse(command, Reason.DISCONNECTED, str(error))
+                # It is too late to say so by raising.
+                self._unsent(command, Reason.DISCONNECTED, str(error))
             except Refusal as refusal:
                 await self._refused(command, refusal)
             except Uncertain as error:
                 self._doubt(command, str(error))
             else:
                 self._doubt(command, "the answer holds no transaction of this request")
+
+    def _compare_clocks(self, answer: Json, sent_ns: int) -> None:
+        received_ns = self._wall_ns()
+        for value in answer.values():
+            if isinstance(value, dict) and "time" in value:
+                # What is no time is told where the transaction is taken in.
+                with suppress(Drop):
+                    self._clock.answered(sent_ns, time_ns(value), received_ns)
 
     def refuse(self, command: Command, reason: Reason, message: str) -> None:
         """Answer a command that cannot be sent."""
@@ -120,8 +140,8 @@ class Writes:
         body = {"order": order_body(order, terms, request)}
         if isinstance(command, Replace):
             path = f"{self._orders}/{self._name(order, command.previous)}"
-            return await self._rest.write("orders", "PUT", path, body)
-        return await self._rest.write("orders", "POST", self._orders, body)
+            return await self._rest.write(ORDERS, "PUT", path, body)
+        return await self._rest.write(ORDERS, "POST", self._orders, body)
 
     def _name(self, order: Order, previous: int) -> str:
         newest = self._known.newest(order.client_order_id)
@@ -133,9 +153,24 @@ class Writes:
     async def _refused(self, command: Command, refusal: Refusal) -> None:
         answer = refusal.answer
         if answer.reaction == Reaction.HALT:
-            _log.error("OANDA refuses the token or the account: %s", refusal)
+            self._bar(answer.reason, str(refusal))
+        if refusal.was_not_looked_at:
+            self._unsent(command, answer.reason, str(refusal))
+            return
         await self._take_answer(refusal.body)
         self._refuse(command, answer.reason, str(refusal))
+
+    def _bar(self, reason: Reason, why: str) -> None:
+        _log.error("OANDA bars the account: %s", why)
+        self._emit(Barred(reason, why, self._wall_ns(), VENUE))
+
+    def _unsent(self, command: Command, reason: Reason, why: str) -> None:
+        order, what, request = _parts(command)
+        if self._known.answered(order.client_order_id, what) < 0:
+            return
+        self._known.take_sent(wire_id(order.client_order_id, request))
+        _log.warning("OANDA: %s of %s has not left: %s", what, order.client_order_id, why)
+        self._emit(Unsent(command, reason, why, self._wall_ns()))
 
     def _refuse(self, command: Command, reason: Reason, message: str) -> None:
         order, what, request = _parts(command)

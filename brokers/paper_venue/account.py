@@ -1,56 +1,68 @@
-"""The account at the venue: netted positions, money, and what is known at each moment.
+"""The account at the venue: what is held of each symbol, and what its owner can still afford.
 
-Money arises in quote currencies and becomes account currency at the moments alone, at the quotes of
-that moment: so it does not depend on which symbol's records came first.
+A symbol knows its own position at every record. Of the account as a whole it knows what it was told
+at the last mark: so nothing depends on which symbol's records came first.
 """
 
 from decimal import Decimal
 
 import msgspec
-from msgspec import structs
 
 from brokers.paper_venue.config import PaperVenueConfig
-from brokers.paper_venue.costs import commission, days_at, ended_trade_date, financing
-from brokers.paper_venue.margin import Holding, margin_of, to_close, value
-from brokers.paper_venue.outbox import Outbox
-from domain.ids import digest
-from domain.instruments import INSTRUMENTS
+from brokers.paper_venue.costs import commission
+from brokers.paper_venue.working import WorkingOrder
 from domain.orders import OrderSide
-from trading.conversion import MONEY_STEP, Quotes, profit_rate
-from trading.positions import NetPosition, net, signed
-from trading.quotes import Quote
+from trading.accounts.held import HeldPosition, after_fill, sides
+from trading.accounts.trades import BookedFill, ConversionRates, Trades
+from trading.conversion import MONEY_STEP
+from trading.positions import NetPosition, signed
 from trading.venues import VenuePosition
 
-_ZERO = Decimal(0)
+_NO_RATES = ConversionRates(None, None)
+"""The venue keeps no money: what a fill realises is converted by the owner."""
 
 
-class AccountState(msgspec.Struct):
-    """What the store keeps of an account.
+class Funds(msgspec.Struct, frozen=True):
+    """What one symbol was last told of the account.
 
     Attributes
     ----------
-    positions
-        By symbol; symbols that were never traded are missing.
-    balance
-        Account currency, without ``cash``.
-    cash
-        By currency: what has not become account currency yet.
-    equity, holdings, quotes
-        As of the last moment: equity None where a part of it could not be known.
-    moment_ns
-        The next moment; 0 before the first record.
+    ts_ns
+        When.
+    free_account
+        Equity less the margin of every other symbol, account currency; None where not known.
+    base_rate
+        Account currency per unit of the symbol's base currency; None where not known.
+    """
+
+    ts_ns: int
+    free_account: Decimal | None
+    base_rate: Decimal | None
+
+
+class AccountState(msgspec.Struct):
+    """What the store keeps of an account, by symbol; symbols that were never traded are missing.
+
+    Attributes
+    ----------
+    positions, trades
+        What is held; open trades only where they are kept apart.
+    rolls
+        The next roll at which what is held is charged, nanoseconds UTC.
+    funds
+        As of the last mark.
     prices
         Bid and ask of the last market by symbol.
+    said
+        Place of the last event that was given out.
     """
 
     positions: dict[str, NetPosition] = {}
-    balance: Decimal = _ZERO
-    cash: dict[str, Decimal] = {}
-    equity: Decimal | None = None
-    holdings: dict[str, Holding] = {}
-    quotes: dict[str, tuple[Decimal, Decimal]] = {}
-    moment_ns: int = 0
+    trades: dict[str, Trades] = {}
+    rolls: dict[str, int] = {}
+    funds: dict[str, Funds] = {}
     prices: dict[str, tuple[float, float]] = {}
+    said: int = 0
 
 
 class Account:
@@ -58,147 +70,69 @@ class Account:
 
     def __init__(self, config: PaperVenueConfig, state: AccountState | None = None) -> None:
         self._config = config
-        self._money = config.money
-        if state is None:
-            start = _ZERO if self._money is None else _ZERO + self._money.start_balance
-            state = AccountState(balance=start, equity=start)
-        self.state = state
+        self.state = AccountState() if state is None else state
 
-    def position(self, symbol: str) -> NetPosition:
+    def held(self, symbol: str) -> HeldPosition:
         """Return what is held of a symbol."""
-        return self.state.positions.get(symbol, NetPosition())
+        state = self.state
+        return HeldPosition(
+            state.positions.get(symbol, NetPosition()), state.trades.get(symbol, ())
+        )
 
     def positions(self) -> tuple[VenuePosition, ...]:
-        """Return all positions that are not flat, by symbol."""
+        """Return all net positions that are not flat, by symbol."""
         return tuple(
             VenuePosition(symbol, held.units, held.average_price)
             for symbol, held in sorted(self.state.positions.items())
             if held.units
         )
 
-    def book(self, symbol: str, side: OrderSide, units: Decimal, price: Decimal) -> Decimal:
+    def book(
+        self, order: WorkingOrder, execution_id: str, units: Decimal, price: Decimal, ts_ns: int
+    ) -> Decimal:
         """Take a fill in; return its commission in quote currency."""
-        held, profit = net(self.position(symbol), signed(side, units), price)
-        self.state.positions[symbol] = held
-        cost = commission(units, price, self._config.terms_of(symbol))
-        self._add(INSTRUMENTS[symbol].quote, profit - cost)
-        return cost
+        symbol, config = order.symbol, self._config
+        fill = BookedFill(
+            execution_id,
+            symbol,
+            order.side,
+            units,
+            price,
+            ts_ns,
+            _NO_RATES,
+            effect=order.terms.position_effect,
+        )
+        held = after_fill(self.held(symbol), fill, config.position_mode).held
+        self.state.positions[symbol] = held.position
+        if config.position_mode != "netting":
+            self.state.trades[symbol] = held.trades
+        return commission(units, price, config.terms_of(symbol))
 
-    def opens(self, symbol: str, side: OrderSide, units: Decimal) -> bool:
-        """Say whether a fill would open a position or enlarge one."""
-        held = self.position(symbol).units
-        after = held + signed(side, units)
-        return abs(after) > abs(held) or after * held < 0
+    def closable(self, symbol: str, side: OrderSide) -> Decimal:
+        """Return the base units (>= 0) that orders of a side could close."""
+        long_units, short_units = sides(self.held(symbol))
+        return long_units if side == "sell" else short_units
 
-    def affords(self, symbol: str, side: OrderSide, units: Decimal, quote: Quote) -> bool:
+    def opens(self, order: WorkingOrder, units: Decimal) -> bool:
+        """Say whether so many units of an order would open a position or enlarge one."""
+        if order.terms.position_effect == "reduce_only":
+            return False
+        closes = self._config.position_mode != "hedging"
+        return not closes or units > self.closable(order.symbol, order.side)
+
+    def affords(self, order: WorkingOrder, units: Decimal) -> bool:
         """Say whether a fill may be made: what reduces always may, what opens needs free equity.
 
-        Other symbols count as of the last moment. What cannot be known is not afforded.
+        What cannot be known is not afforded.
         """
-        money = self._money
-        if money is None or money.margin is None:
+        if self._config.margin is None or not self.opens(order, units):
             return True
-        if not self.opens(symbol, side, units):
-            return True
-        after = self.position(symbol).units + signed(side, units)
-        quotes = self._quotes() | {symbol: quote}
-        terms = self._config.terms_of(symbol)
-        needed = margin_of(symbol, after, terms, money.currency, quotes)
-        others = self._margin({n: h for n, h in self.state.holdings.items() if n != symbol})
-        if needed is None or others is None or self.state.equity is None:
+        funds = self.state.funds.get(order.symbol)
+        if funds is None or funds.free_account is None or funds.base_rate is None:
             return False
-        return needed + others <= self.state.equity
-
-    def roll(self, roll_ns: int, quotes: Quotes, outbox: Outbox) -> None:
-        """Charge financing for every position held over a roll.
-
-        In account currency where the rate is known, else in quote currency, which waits in cash.
-        """
-        money = self._money
-        if money is None:
-            return
-        day = ended_trade_date(roll_ns)
-        for symbol, held in sorted(self.state.positions.items()):
-            if not held.units:
-                continue
-            price = quotes[symbol].mid
-            terms = self._config.terms_of(symbol)
-            amount = financing(held, price, days_at(day, terms, money.days_on), terms)
-            if not amount:
-                continue
-            currency = INSTRUMENTS[symbol].quote
-            factor = profit_rate(amount, currency, money.currency, quotes)
-            if factor is not None:
-                currency, amount = money.currency, (amount * factor).quantize(MONEY_STEP)
-            self._add(currency, amount)
-            charge_id = "pf" + digest("financing", self._config.account, symbol, roll_ns)
-            outbox.charge(charge_id, symbol, amount, currency, roll_ns)
-
-    def mark(self, quotes: Quotes) -> None:
-        """Value the account at a moment: convert cash, then positions at their closing side."""
-        money, state = self._money, self.state
-        if money is None:
-            return
-        state.quotes = {symbol: (quotes[symbol].bid, quotes[symbol].ask) for symbol in quotes}
-        for currency, amount in sorted(state.cash.items()):
-            factor = profit_rate(amount, currency, money.currency, quotes)
-            if factor is not None:
-                state.balance += (amount * factor).quantize(MONEY_STEP)
-                del state.cash[currency]
-        state.holdings = {
-            symbol: value(held, symbol, self._config.terms_of(symbol), money.currency, quotes)
-            for symbol, held in state.positions.items()
-            if held.units
-        }
-        state.equity = self._equity()
-
-    def is_called(self) -> bool:
-        """Say whether the margin level of the last moment is below the call level."""
-        margin = None if self._money is None else self._money.margin
-        return margin is not None and self._is_below(margin.call_level)
-
-    def close_out(self) -> list[str]:
-        """Return the symbols whose positions the venue closes now, the largest loss first."""
-        margin = None if self._money is None else self._money.margin
-        equity = self.state.equity
-        if margin is None or equity is None or not self._is_below(margin.closeout_level):
-            return []
-        return to_close(self.state.holdings, equity, margin.call_level)
-
-    def worth(self, quotes: Quotes) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
-        """Return balance, equity and margin used at some quotes; None for what is not known."""
-        money = self._money
-        if money is None:
-            return None, None, None
-        seen = Account(self._config, structs.replace(self.state, cash=dict(self.state.cash)))
-        seen.mark(quotes)
-        balance = None if seen.state.cash else seen.state.balance
-        return balance, seen.state.equity, seen.margin_used()
-
-    def margin_used(self) -> Decimal | None:
-        """Return what was tied up at the last moment, account currency; None if not known."""
-        return self._margin(self.state.holdings)
-
-    def _add(self, currency: str, amount: Decimal) -> None:
-        if self._money is not None and amount:
-            cash = self.state.cash
-            cash[currency] = cash.get(currency, _ZERO) + amount
-
-    def _quotes(self) -> dict[str, Quote]:
-        return {symbol: Quote(*prices) for symbol, prices in self.state.quotes.items()}
-
-    def _equity(self) -> Decimal | None:
-        profits = [holding.profit for holding in self.state.holdings.values()]
-        known = [profit for profit in profits if profit is not None]
-        if self.state.cash or len(known) != len(profits):
-            return None
-        return self.state.balance + sum(known, _ZERO)
-
-    def _margin(self, holdings: dict[str, Holding]) -> Decimal | None:
-        margins = [holding.margin for holding in holdings.values()]
-        known = [margin for margin in margins if margin is not None]
-        return sum(known, _ZERO) if len(known) == len(margins) else None
-
-    def _is_below(self, level: Decimal) -> bool:
-        equity, tied = self.state.equity, self.margin_used()
-        return equity is not None and bool(tied) and tied is not None and equity < level * tied
+        long_units, short_units = sides(self.held(order.symbol))
+        after = abs(long_units - short_units + signed(order.side, units))
+        if self._config.position_mode == "hedging":
+            after = long_units + short_units + units
+        rate = self._config.terms_of(order.symbol).margin_rate
+        return (after * funds.base_rate * rate).quantize(MONEY_STEP) <= funds.free_account

@@ -13,8 +13,9 @@ from typing import Any
 import msgspec
 
 from domain.errors import BadUse
-from domain.nanos import HOUR_NS, MINUTE_NS, MS_NS
+from domain.nanos import MS_NS
 from domain.reasons import Reason
+from trading.venues import PositionMode
 
 WEEK_DAYS = 7
 
@@ -88,8 +89,9 @@ class PairTerms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     long_rate, short_rate
         Yearly financing as fractions of the notional, below 0 where we pay; None: none is charged.
     days_charged
-        Days of financing at the roll that ends Monday, ... Sunday: triple on Wednesday for pairs
-        that settle in two days, on Thursday for those that settle in one.
+        Days of financing at the roll that ends Monday, ... Sunday; None: as many as the value date
+        moves on, three on Wednesday for pairs that settle in two days, on Thursday for those that
+        settle in one.
     commission_rate
         Part of the notional of every fill, in quote currency (>= 0).
     """
@@ -97,24 +99,28 @@ class PairTerms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     margin_rate: Decimal = Decimal("0.05")
     long_rate: Decimal | None = None
     short_rate: Decimal | None = None
-    days_charged: tuple[int, ...] = (1, 1, 3, 1, 1, 0, 0)
+    days_charged: tuple[int, ...] | None = None
     commission_rate: Decimal = Decimal(0)
 
     def __post_init__(self) -> None:
         """Refuse terms that cannot be applied."""
         _require(0 < self.margin_rate <= 1, "margin_rate must be in (0, 1]")
-        _require(len(self.days_charged) == WEEK_DAYS, "days_charged needs seven days, Monday first")
-        _require(min(self.days_charged) >= 0, "days_charged must not be below 0")
+        days = self.days_charged
+        _require(
+            days is None or (len(days) == WEEK_DAYS and min(days) >= 0),
+            "days_charged needs seven days, Monday first, none below 0",
+        )
         _require(self.commission_rate >= 0, "commission_rate must not be below 0")
 
 
 class Margin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Levels of equity over margin used at which the venue acts.
+    """Levels of equity over margin used at which the venue acts, at the marks of the account.
 
     Attributes
     ----------
     call_level
-        Below it, working orders that could open a position are canceled, and nothing opens.
+        Below it, working orders that could open a position are canceled. Nothing opens at any time
+        that equity could not carry.
     closeout_level
         Below it (<= ``call_level``), positions are closed, the largest loss first, until the level
         is back at the call level.
@@ -128,37 +134,6 @@ class Margin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         _require(
             0 <= self.closeout_level <= self.call_level,
             "closeout_level must be in [0, call_level]",
-        )
-
-
-class Money(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The account's money; a venue without it keeps positions alone.
-
-    Attributes
-    ----------
-    currency, start_balance
-        Account currency, and the balance (>= 0) on the first day.
-    check_every_ns
-        Distance of the moments at which the account is valued (> 0, a divisor of an hour, so that
-        every roll is one). Records received later than a moment wait for ``on_time`` to pass it.
-    margin
-        None: no margin is asked for.
-    days_on
-        Days of financing at the roll that ends these dates, whatever the weekday: holidays.
-    """
-
-    currency: str = "USD"
-    start_balance: Decimal = Decimal(100_000)
-    check_every_ns: int = MINUTE_NS
-    margin: Margin | None = None
-    days_on: dict[date, int] = {}
-
-    def __post_init__(self) -> None:
-        """Refuse moments that would miss a roll."""
-        _require(self.start_balance >= 0, "start_balance must not be below 0")
-        _require(
-            self.check_every_ns > 0 and HOUR_NS % self.check_every_ns == 0,
-            "check_every_ns must divide an hour",
         )
 
 
@@ -182,7 +157,13 @@ class PaperVenueConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     last_look
         None: prices are firm.
     liquidity, money
-        See there; ``money`` None keeps positions alone.
+        See there.
+    position_mode, currency
+        How positions are kept, and the ISO 4217 code of the account, in which margin is measured.
+    margin
+        None: no margin is asked for.
+    holidays
+        Days without settlement by currency: they move value dates, and days of financing.
     terms, terms_by_symbol
         Of pairs that the second does not name, and by canonical symbol.
     """
@@ -194,7 +175,10 @@ class PaperVenueConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reject_rates: dict[Reason, float] = {}
     last_look: LastLook | None = None
     liquidity: Liquidity = Liquidity()
-    money: Money | None = None
+    position_mode: PositionMode = "netting"
+    currency: str = "USD"
+    margin: Margin | None = None
+    holidays: dict[str, frozenset[date]] = {}
     terms: PairTerms = PairTerms()
     terms_by_symbol: dict[str, PairTerms] = {}
 
@@ -230,3 +214,8 @@ class PaperVenueConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def terms_of(self, symbol: str) -> PairTerms:
         """Return what is asked for holding a pair."""
         return self.terms_by_symbol.get(symbol, self.terms)
+
+    def charges(self, symbol: str) -> bool:
+        """Say whether holding a pair over a roll costs or earns anything."""
+        terms = self.terms_of(symbol)
+        return bool(terms.long_rate or terms.short_rate)

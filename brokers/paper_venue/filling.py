@@ -134,7 +134,7 @@ class Filler:
             return _ZERO, Reason.REDUCE_ONLY
         if terms.time_in_force == "FOK" and units < wanted:
             return _ZERO, Reason.NO_LIQUIDITY
-        if units and not self._account.affords(order.symbol, order.side, units, tick.quote):
+        if units and not self._account.affords(order, units):
             return _ZERO, Reason.INSUFFICIENT_MARGIN
         if units == wanted:
             return units, Reason.REDUCE_ONLY if wanted < leaves else None
@@ -144,8 +144,7 @@ class Filler:
         """Return how many of some base units an order may trade without opening a position."""
         if order.terms.position_effect != "reduce_only":
             return units
-        held = self._account.position(order.symbol).units
-        return min(units, max(_ZERO, -held if order.side == "buy" else held))
+        return min(units, self._account.closable(order.symbol, order.side))
 
     def _trade(
         self, order: WorkingOrder, units: Decimal, price: Decimal, event_ns: int, recv_ns: int
@@ -161,18 +160,19 @@ class Filler:
     def _fill(
         self, order: WorkingOrder, units: Decimal, price: Decimal, event_ns: int, recv_ns: int
     ) -> None:
-        cost = self._account.book(order.symbol, order.side, units, price)
+        name = order.client_order_id or order.venue_order_id
+        fill_id = execution_id(name, order.tries - 1)
+        cost = self._account.book(order, fill_id, units, price, event_ns)
         order.filled_units += units
         order.cost += units * price
         if order.filled_units == order.terms.quantity_units:
             order.status = "filled"
-        name = order.client_order_id or order.venue_order_id
         self._outbox.tell(
             order,
             EventKind.FILL,
             event_ns,
             recv_ns,
-            execution_id=execution_id(name, order.tries - 1),
+            execution_id=fill_id,
             quantity_units=units,
             price=price,
             commission=cost,

@@ -20,6 +20,11 @@ from trading.venues import AccountCharge, Command
 
 SCHEMA_VERSION = 1
 
+_MOST_LOG_PAGES = 10_000
+_TIDY_COMMITS = 100
+"""After so many commits `Store.tidy` folds the write-ahead log into the file; after so many pages
+(40 MB), where nobody calls it, a commit does, and takes many times as long."""
+
 _SCHEMA = f"""
 BEGIN;
 CREATE TABLE commands (
@@ -55,29 +60,56 @@ class Store:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
+        self._commands: list[Command] = []
+        self._is_durable = True
+        self._commits = 0
 
     def close(self) -> None:
         """Close the file; what was answered is in it."""
         self._db.close()
 
     def log(self, command: Command) -> None:
-        """Add a command to the transaction that the next `commit` ends."""
-        self._db.execute(
-            "INSERT INTO commands (kind, client_order_id, payload) VALUES (?, ?, ?)",
-            (type(command).__name__, command.order.client_order_id, _text(command)),
-        )
+        """Add a command to what the next `commit` writes."""
+        self._commands.append(command)
 
     def commit(
-        self, events: Iterable[StoredEvent], orders: Iterable[WorkingOrder], account: AccountState
+        self,
+        events: Iterable[StoredEvent],
+        orders: Iterable[WorkingOrder],
+        account: AccountState,
+        *,
+        is_durable: bool = True,
     ) -> None:
-        """Write everything that belongs together, and wait until the disk has it."""
+        """Write everything that belongs together.
+
+        Parameters
+        ----------
+        is_durable
+            Whether to wait until the disk has it, and all that was written before. Otherwise it
+            outlives this process, but not a power cut before the next commit that waits.
+        """
+        if is_durable != self._is_durable:
+            self._db.execute(f"PRAGMA synchronous={'FULL' if is_durable else 'NORMAL'}")
+            self._is_durable = is_durable
+        commands, self._commands = self._commands, []
         with self._db:
+            self._db.executemany(
+                "INSERT INTO commands (kind, client_order_id, payload) VALUES (?, ?, ?)",
+                [(type(c).__name__, c.order.client_order_id, _text(c)) for c in commands],
+            )
             self._db.executemany(
                 "INSERT INTO events VALUES (?, ?, ?, ?)",
                 [(e.sequence, isinstance(e, AccountCharge), str(e.kind), _text(e)) for e in events],
             )
             self._db.executemany(_SAVE_ORDER, [_row(order) for order in orders])
             self._db.execute(_SAVE_ACCOUNT, (_text(account),))
+        self._commits += 1
+
+    def tidy(self) -> None:
+        """Do the file's own work that is due; call it often, where no order waits for it."""
+        if self._commits >= _TIDY_COMMITS:
+            self._commits = 0
+            self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def account(self) -> AccountState | None:
         """Return the account as it was left, or None in a new file."""
@@ -89,10 +121,14 @@ class Store:
         return sorted(self._orders("WHERE is_live = 1"), key=lambda order: order.turn)
 
     def order(self, client_order_id: str, venue_order_id: str) -> WorkingOrder | None:
-        """Return an order by either of its names, the client's first."""
-        if client_order_id:
-            found = self._orders("WHERE client_order_id = ?", client_order_id)
-        else:
+        """Return an order by either of its names, the client's first.
+
+        Orders of the venue's own have no name of the client's, whatever the client calls them.
+        """
+        found = (
+            self._orders("WHERE client_order_id = ?", client_order_id) if client_order_id else []
+        )
+        if not found and venue_order_id:
             found = self._orders("WHERE venue_order_id = ?", venue_order_id)
         return found[0] if found else None
 
@@ -121,7 +157,7 @@ class Store:
     def commands(self) -> list[Command]:
         """Return every command ever received, in order of arrival."""
         rows = self._db.execute("SELECT payload FROM commands ORDER BY id")
-        return [msgspec.json.decode(row[0], type=Command) for row in rows]
+        return [*(msgspec.json.decode(row[0], type=Command) for row in rows), *self._commands]
 
     def _orders(self, where: str, *values: Any) -> list[WorkingOrder]:
         rows = self._db.execute(f"SELECT payload FROM orders {where}", values)  # noqa: S608 - own
@@ -140,6 +176,7 @@ def open_store(path: Path | None) -> Store:
     try:
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=FULL")
+        db.execute(f"PRAGMA wal_autocheckpoint={_MOST_LOG_PAGES}")
         verdict = db.execute("PRAGMA quick_check(1)").fetchone()[0]
         version = db.execute("PRAGMA user_version").fetchone()[0]
         tables = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]

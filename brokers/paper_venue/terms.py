@@ -7,7 +7,7 @@ from brokers.paper_venue.config import PairTerms, PaperVenueConfig
 from domain.instruments import INSTRUMENTS, Instrument
 from domain.orders import TRIGGER_TYPES, Order, OrderTerms, OrderType, TimeInForce, terms_of
 from domain.reasons import Reason
-from trading.venues import Capabilities, Unsupported, VenueInstrument
+from trading.venues import Capabilities, PositionMode, Unsupported, VenueInstrument
 
 _AT_ONCE: frozenset[TimeInForce] = frozenset({"IOC", "FOK"})
 _RESTING: frozenset[TimeInForce] = frozenset({"GTC", "GTD", "GFD"})
@@ -25,17 +25,20 @@ _TIMES: Mapping[OrderType, frozenset[TimeInForce]] = {
 
 _LIMITED: frozenset[OrderType] = frozenset({"limit", "stop_limit"})
 
-CAPABILITIES = Capabilities(
-    times_in_force=_TIMES,
-    native_replace=True,
-    client_ids=True,
-    position_modes=frozenset({"netting"}),
-    max_requests_per_s=1_000_000.0,
-    trigger_sides=frozenset({"default", "bid", "ask", "mid"}),
-    price_bound=True,
-    reduce_only=True,
-)
-"""Everything that the port knows, on netted positions."""
+
+def capabilities(mode: PositionMode) -> Capabilities:
+    """Return everything that the port knows, for an account that keeps positions so."""
+    return Capabilities(
+        times_in_force=_TIMES,
+        native_replace=True,
+        client_ids=True,
+        position_modes=frozenset({mode}),
+        max_requests_per_s=1_000_000.0,
+        trigger_sides=frozenset({"default", "bid", "ask", "mid"}),
+        price_bound=True,
+        reduce_only=True,
+        reports_in_order=True,
+    )
 
 
 def venue_instruments(config: PaperVenueConfig) -> dict[str, VenueInstrument]:
@@ -63,20 +66,20 @@ def _venue_instrument(pair: Instrument, terms: PairTerms) -> VenueInstrument:
     )
 
 
-def check_supported(terms: OrderTerms) -> None:
+def check_supported(terms: OrderTerms, mode: PositionMode) -> None:
     """Refuse what the venue has no words for.
 
     Raises
     ------
     Unsupported
-        If the time in force does not go with the type, or only an opening is wanted: positions are
-        netted here.
+        If the time in force does not go with the type, or only an opening is wanted where one side
+        alone is held.
     """
     if terms.time_in_force not in _TIMES[terms.order_type]:
         msg = f"the paper venue knows no {terms.order_type} order that is {terms.time_in_force}"
         raise Unsupported(msg)
-    if terms.position_effect == "open_only":
-        msg = "the paper venue nets positions: it cannot keep an order from reducing one"
+    if terms.position_effect == "open_only" and mode != "hedging":
+        msg = f"a {mode} account nets positions: it cannot keep an order from reducing one"
         raise Unsupported(msg)
 
 

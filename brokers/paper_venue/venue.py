@@ -1,7 +1,8 @@
 """The paper venue behind the port `trading.venues.Venue`.
 
-Two more calls drive it: `PaperVenue.on_records` gives it the market, `PaperVenue.on_time` says that
-the log is complete up to a time. All it says goes through the ``emit`` of `PaperVenue.start`.
+Two more calls drive it: `PaperVenue.on_records` gives it the market and the time, and
+`PaperVenue.on_mark` the account as a whole. All it says goes through the ``emit`` of
+`PaperVenue.start`.
 
 A command is sent at the ``ts_recv_ns`` of its order: of a cancel or a replace, the order as it
 stands with the request in it.
@@ -16,16 +17,18 @@ from brokers.paper_venue.chance import latency_ns, refusal
 from brokers.paper_venue.config import PaperVenueConfig
 from brokers.paper_venue.filling import Filler
 from brokers.paper_venue.lane import Lane
-from brokers.paper_venue.moments import Moments
+from brokers.paper_venue.margin import MarginCalls
 from brokers.paper_venue.outbox import VENUE, Outbox, StoredEvent
+from brokers.paper_venue.rolls import Rolls
 from brokers.paper_venue.store import Store, open_store
-from brokers.paper_venue.terms import CAPABILITIES, check_supported, refuse, venue_instruments
+from brokers.paper_venue.terms import capabilities, check_supported, refuse, venue_instruments
 from brokers.paper_venue.working import Request, WorkingOrder
 from domain.ids import digest, wire_id
 from domain.order_events import EventKind, OrderEvent
 from domain.orders import Order, terms_of
 from domain.reasons import Reason
 from domain.ticks import TickArray
+from trading.marks import AccountMark
 from trading.venues import (
     Cancel,
     Capabilities,
@@ -41,13 +44,18 @@ from trading.venues import (
 )
 
 
-def open_paper_venue(config: PaperVenueConfig, path: Path | None) -> "PaperVenue":
+def open_paper_venue(
+    config: PaperVenueConfig, path: Path | None, *, waits: bool = False
+) -> "PaperVenue":
     """Open the venue on its file, or on an empty one.
 
     Parameters
     ----------
     path
         The file; None for a venue in memory, which forgets all when it is closed.
+    waits
+        Whether submits are answered by `PaperVenue.answer`, several of them behind one wait for
+        the disk; otherwise each before `PaperVenue.send` returns.
 
     Raises
     ------
@@ -55,21 +63,25 @@ def open_paper_venue(config: PaperVenueConfig, path: Path | None) -> "PaperVenue
         If the file is no store of this version, or damaged.
     """
     passage.load()
-    return PaperVenue(config, open_store(path))
+    return PaperVenue(config, open_store(path), waits=waits)
 
 
 class PaperVenue:
     """The paper venue; made by `open_paper_venue`."""
 
-    def __init__(self, config: PaperVenueConfig, store: Store) -> None:
+    def __init__(self, config: PaperVenueConfig, store: Store, *, waits: bool) -> None:
         self._config = config
         self._store = store
+        self._waits = waits
+        # Answers that a killed process would find in the file, and a power cut might not leave.
+        self._unsaid: list[StoredEvent] = []
         self._emit: Emit | None = None
         self._outbox = Outbox(store.last_sequence())
         self._account = Account(config, store.account())
         self._filler = Filler(config, self._account, self._outbox)
         self._lanes: dict[str, Lane] = {}
-        self._moments = Moments(config, self._account, self._lanes, self._outbox)
+        self._rolls = Rolls(config, self._account, self._outbox)
+        self._calls = MarginCalls(config, self._account, self._outbox)
         self._instruments = venue_instruments(config)
         for order in store.live_orders():
             self._lane(order.symbol).resume(order)
@@ -88,8 +100,17 @@ class PaperVenue:
 
     @property
     def capabilities(self) -> Capabilities:
-        """All types, times and sides, on netted positions."""
-        return CAPABILITIES
+        """All types, times and sides."""
+        return capabilities(self._config.position_mode)
+
+    @property
+    def calls_margin(self) -> bool:
+        """Whether it wants to know the account as a whole."""
+        return self._config.margin is not None
+
+    def charges(self, symbol: str) -> bool:
+        """Say whether holding a pair over a roll costs or earns anything."""
+        return self._config.charges(symbol)
 
     def start(self, emit: Emit) -> None:
         """Begin to report; a venue that has a past says that events may have been missed."""
@@ -116,7 +137,7 @@ class PaperVenue:
         self._store.close()
 
     def checkpoint(self) -> None:
-        """Put on disk what moves without an event: trailing stops, and the account's last moment.
+        """Put on disk what moves without an event: trailing stops, prices, and the last marks.
 
         A caller that will give the records from here on again after a crash calls it here.
         """
@@ -127,7 +148,7 @@ class PaperVenue:
         return self._instruments
 
     def send(self, command: Command) -> None:
-        """Take a command in; a submit is answered at once, a request once its time has come.
+        """Take a command in; a submit is answered now or by `answer`, a request at its time.
 
         Raises
         ------
@@ -141,14 +162,24 @@ class PaperVenue:
             raise NotSent(msg)
         if not isinstance(command, Cancel):
             check_supported(
-                terms_of(command.order) if isinstance(command, Submit) else command.terms
+                terms_of(command.order) if isinstance(command, Submit) else command.terms,
+                self._config.position_mode,
             )
         self._store.log(command)
-        if isinstance(command, Submit):
-            self._submit(command.order)
-        else:
+        if not isinstance(command, Submit):
             self._request(command)
-        self._deliver()
+            self._deliver()
+            return
+        self._submit(command.order)
+        if self._waits:
+            self._unsaid += self._commit(is_durable=False)
+        else:
+            self._deliver()
+
+    def answer(self) -> None:
+        """Answer the submits that wait for it, once the disk has all of them."""
+        if self._unsaid:
+            self._deliver()
 
     def on_records(self, symbol: str, records: TickArray) -> list[StoredEvent]:
         """Play the next records of a symbol; return what was emitted.
@@ -156,49 +187,53 @@ class PaperVenue:
         Parameters
         ----------
         records
-            Ticks, heartbeats and switches of the symbol in log order. With money in the settings,
-            those received at or after the next moment wait for `on_time` to pass it.
+            Ticks, heartbeats and switches of the symbol in log order. Their receive times are the
+            venue's clock: by them orders expire, requests arrive, providers decide, days roll.
         """
         lane = self._lane(symbol)
         if len(records):
-            self._moments.seen(int(records["ts_recv_ns"][0]))
             lane.add(records)
-            lane.run(self._moments.before_ns())
-        return self._deliver()
+            self._rolls.play(lane)
+        events = self._deliver()
+        self._store.tidy()
+        return events
 
-    def on_time(self, ts_recv_ns: int) -> list[StoredEvent]:
-        """Say that all records received before a time were given; return what was emitted.
+    def on_mark(self, symbol: str, ts_recv_ns: int, mark: AccountMark) -> list[StoredEvent]:
+        """Tell a symbol how the account stood at a mark; return what was emitted.
 
-        Orders expire, requests arrive, providers decide, and the account's moments pass.
+        Parameters
+        ----------
+        ts_recv_ns
+            Receive time of the record behind which the symbol stands.
         """
-        self._moments.advance(ts_recv_ns)
+        self._calls.on_mark(self._lane(symbol), ts_recv_ns, mark)
         return self._deliver()
 
     def query(self, order: Order, timeout_s: float) -> OrderReport | None:  # noqa: ARG002 - port
         """Return an order as the venue has it; None if it never arrived."""
+        self.answer()
         found = self._store.order(order.client_order_id, order.venue_order_id)
         return None if found is None else found.report()
 
     def snapshot(self, since: int | None, timeout_s: float) -> VenueSnapshot:  # noqa: ARG002 - port
-        """Return the account: open orders, and those touched after ``since``, with their fills."""
+        """Return the account: open orders, and those touched after ``since``, with their fills.
+
+        Its money is the owner's to count.
+        """
+        self.answer()
         after = since or 0
         orders = [*self._store.live_orders(), *self._store.orders_after(after)]
         reports = {order.venue_order_id: order.report() for order in orders}
         events = self._store.events_after(after)
-        balance, equity, margin_used = self._account.worth(self._moments.quotes())
-        money = self._config.money
         return VenueSnapshot(
             account=self.account,
-            currency="" if money is None else money.currency,
+            currency=self._config.currency,
             ts_event_ns=self._clock_ns(),
             orders=tuple(reports.values()),
             executions=tuple(
                 e for e in events if isinstance(e, OrderEvent) and e.kind == EventKind.FILL
             ),
             positions=self._account.positions(),
-            balance=balance,
-            equity=equity,
-            margin_used=margin_used,
             last_sequence=self._outbox.sequence,
         )
 
@@ -264,15 +299,16 @@ class PaperVenue:
 
     def _deliver(self) -> list[StoredEvent]:
         """Put on disk what is new, then say it."""
-        if not self._outbox.events and not self._outbox.touched:
+        if not (self._outbox.events or self._outbox.touched or self._unsaid):
             return []
-        events = self._commit()
+        events = [*self._unsaid, *self._commit()]
+        self._unsaid = []
         if self._emit is not None:
             for event in events:
                 self._emit(event)
         return events
 
-    def _commit(self) -> list[StoredEvent]:
+    def _commit(self, *, is_durable: bool = True) -> list[StoredEvent]:
         outbox = self._outbox
         for lane in self._lanes.values():
             for order in lane.trailing():
@@ -284,7 +320,10 @@ class PaperVenue:
         self._account.state.prices = {
             symbol: lane.price for symbol, lane in self._lanes.items() if lane.price is not None
         }
-        self._store.commit(outbox.events, stored, self._account.state)
+        if is_durable:
+            # Where nothing else is new, this is what makes the file wait for the disk.
+            self._account.state.said = outbox.sequence
+        self._store.commit(outbox.events, stored, self._account.state, is_durable=is_durable)
         return outbox.take()
 
     def _lane(self, symbol: str) -> Lane:

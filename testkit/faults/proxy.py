@@ -61,14 +61,14 @@ class TcpProxy:
         self._budgets: dict[Direction, int] = {}
         self._closing = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
+        self._port: int = self._listener.getsockname()[1]
         self._threads: list[threading.Thread] = []
         self._run(self._accept)
 
     @property
     def port(self) -> int:
         """Where it listens."""
-        port: int = self._listener.getsockname()[1]
-        return port
+        return self._port
 
     @property
     def url(self) -> str:
@@ -104,6 +104,20 @@ class TcpProxy:
             for pipe in self._pipes:
                 pipe.end()
 
+    def close_port(self) -> None:
+        """Cut every connection, and have new ones refused by the machine itself, until `open_port`.
+
+        Then it is certain that no byte of a request has left; a connection that is taken and cut,
+        as with ``refuses``, leaves a doubt.
+        """
+        self._stop_listening()
+        self.cut()
+
+    def open_port(self) -> None:
+        """Listen again, under the same number."""
+        self._listener = socket.create_server(("127.0.0.1", self._port))
+        self._run(self._accept)
+
     def cut_after(self, direction: Direction, count: int) -> None:
         """Cut every connection, new ones too, after so many more bytes in a direction (>= 0)."""
         with self._lock:
@@ -123,9 +137,7 @@ class TcpProxy:
     def close(self) -> None:
         """End the proxy with all its connections."""
         self._closing.set()
-        with suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
+        self._stop_listening()
         self.heal()
         self.cut()
         for thread in tuple(self._threads):
@@ -137,15 +149,21 @@ class TcpProxy:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _stop_listening(self) -> None:
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
     def _run(self, work: Callable[..., None], *arguments: object) -> None:
         thread = threading.Thread(target=work, args=arguments, name="tcp-proxy", daemon=True)
         self._threads.append(thread)
         thread.start()
 
     def _accept(self) -> None:
+        listener = self._listener
         while True:
             try:
-                client, _ = self._listener.accept()
+                client, _ = listener.accept()
             except OSError:
                 return
             try:

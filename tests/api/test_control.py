@@ -40,10 +40,21 @@ class Port:
         default_factory=lambda: {"outcome": "acted", "words": "200 cancels handed to the venue"}
     )
     error: Exception | None = None
+    ready: dict[str, Any] | None = None
 
     def state(self) -> dict[str, Any]:
         """Return the states."""
-        return {"account": "paper-1", "fault": "", "scopes": self.scopes, "waiting": []}
+        return {
+            "account": "paper-1",
+            "fault": "",
+            "scopes": self.scopes,
+            "waiting": [],
+            "readiness": self.ready,
+        }
+
+    def readiness(self) -> dict[str, Any] | None:
+        """Return how ready the account is."""
+        return self.ready
 
     def kill(self, by: str, reason: str, strategy: str) -> dict[str, Any]:
         """Note a kill."""
@@ -98,6 +109,7 @@ def test_the_state_is_open_to_readers(port: Port) -> None:
         "fault": "",
         "scopes": [ACTIVE],
         "waiting": [],
+        "readiness": None,
     }
     assert answer.headers["cache-control"] == "no-store"
     assert TOKEN not in answer.text
@@ -260,6 +272,7 @@ def test_the_token_is_not_shown_by_mistake() -> None:
 # The page.
 
 SHOWN = "document.getElementById('control').dataset.state"
+WORD = "document.getElementById('control-word').textContent"
 DIALOGUE = "document.getElementById('kill-dialog').open"
 
 
@@ -324,6 +337,59 @@ def test_a_halt_by_a_rule_shows_on_the_page(browser: Any, server: Server, port: 
     assert why == (
         "Trading is halted, by system:daily_loss: daily_loss  ·  mad cancel only: throttle"
     )
+
+
+def test_an_account_that_is_not_ready_shows_on_the_page(
+    browser: Any, server: Server, port: Port
+) -> None:
+    """Beside the trading state, which a technical fault does not change."""
+    why = "the order link is down: ReadError"
+    port.ready = {"rung": "cancel_only", "trades": False, "why": why}
+    browser.open(f"{server.url}?once=1")
+    browser.wait(f"{SHOWN} === 'unready'")
+    assert browser.read(WORD) == "active, not ready"
+    shown = browser.read("document.getElementById('control-why').textContent")
+    assert shown == f"The account is not ready: {why}"
+    port.ready = {"rung": "degraded", "trades": True, "why": "market data is late"}
+    browser.open(f"{server.url}?once=1")
+    browser.wait(f"{WORD} === 'active, exits only'")
+
+
+READY = {"rung": "ready", "trades": True, "why": ""}
+DEGRADED = {"rung": "degraded", "trades": True, "why": "market data is late"}
+LOST = {"rung": "cancel_only", "trades": False, "why": "the order link is down"}
+
+
+@pytest.mark.parametrize(
+    ("ready", "status", "code"),
+    [
+        (None, "running", 200),
+        (READY, "running", 200),
+        (DEGRADED, "running", 200),
+        (LOST, "running", 503),
+        (LOST, "finished", 200),
+        (READY, "starting", 503),
+    ],
+)
+def test_a_run_is_ready_only_if_its_account_is(
+    port: Port, ready: dict[str, Any] | None, status: Any, code: int
+) -> None:
+    """Under both names of the probe, with the rung and the reason."""
+    view = View()
+    view.set_status(status)
+    port.ready = ready
+    expected = {"status": status}
+    if ready is not None and status == "running":
+        expected |= {"readiness": ready["rung"], "reason": ready["why"]}
+
+    async def ask(path: str) -> httpx.Response:
+        transport = httpx.ASGITransport(create_app(view, Control(port, TOKEN)))
+        async with httpx.AsyncClient(transport=transport, base_url="http://run") as client:
+            return await client.get(path)
+
+    for path in ("/ready", "/readyz"):
+        answer = asyncio.run(ask(path))
+        assert (answer.status_code, answer.json()) == (code, expected)
 
 
 def test_a_kill_that_fails_says_what_to_do_instead(

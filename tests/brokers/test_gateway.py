@@ -15,6 +15,7 @@ from domain.order_events import EventKind, OrderEvent
 from domain.orders import Order, terms_of
 from domain.reasons import Reason
 from tests.brokers.floor import START_NS, Floor, Hammer, SilentVenue, eventually, limit_order
+from trading.orders.state import OrderState
 from trading.venues import (
     Cancel,
     Command,
@@ -23,6 +24,7 @@ from trading.venues import (
     OrderReport,
     Replace,
     Submit,
+    Unanswered,
     Unsupported,
     VenueSnapshot,
 )
@@ -136,8 +138,19 @@ def test_what_has_ended_is_not_canceled(floor: Floor, last: OrderEvent) -> None:
 
 def test_adopted_orders_are_canceled(floor: Floor) -> None:
     """They were open before this process began."""
-    floor.gateway.adopt([limit_order("old")])
+    floor.gateway.adopt([OrderState(limit_order("old"))])
     assert floor.gateway.kill("fire").canceled == ("old",)
+
+
+def test_adopted_orders_are_canceled_under_their_newest_name(floor: Floor) -> None:
+    """Replaced in an earlier life, in this one, or in both: the book may be behind the venue."""
+    floor.open(1)
+    floor.gateway.adopt([OrderState(limit_order("old"), known_request=3)])
+    floor.gateway._take(event(EventKind.REPLACED, "s-0", request=5))
+    floor.gateway.adopt([OrderState(limit_order("s-0"), known_request=4)])
+    floor.gateway.kill("fire")
+    cancels = [c for _, c in floor.venue.came if isinstance(c, Cancel)]
+    assert {c.order.client_order_id: c.previous for c in cancels} == {"old": 3, "s-0": 5}
 
 
 def test_a_cancel_that_is_on_its_way_is_not_sent_twice(floor: Floor) -> None:
@@ -281,12 +294,15 @@ class MuteVenue(SilentVenue):
         raise Retry(msg)
 
 
-def test_a_question_that_nobody_can_answer_now_leaves_nothing() -> None:
+def test_a_question_that_nobody_can_answer_now_says_why() -> None:
     """Not "not found": that would end an order that may be alive."""
     floor = Floor(venue=MuteVenue())
     floor.gateway.query(limit_order("s-0"))
     floor.gateway.snapshot(3)
-    assert floor.gateway.drain() == []
+    assert floor.gateway.drain() == [
+        Unanswered("s-0", "later", "s-0: no answer in 5.0 s", START_NS),
+        Unanswered("", "later", "3: no answer in 60.0 s", START_NS),
+    ]
 
 
 def test_a_question_to_a_real_venue_holds_nobody_up() -> None:

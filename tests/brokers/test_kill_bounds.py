@@ -26,6 +26,7 @@ from config import plan as plans
 from domain.nanos import MS_NS
 from jobs import cli
 from jobs.control import ControlLine
+from jobs.places import Place
 from sources.control_folder import ControlFolder
 from tests.brokers.floor import ACCOUNT, Floor, eventually, limit_order, plan_of
 from trading.risk.heartbeats import Heartbeats, Watched
@@ -74,7 +75,7 @@ def by_file(trial: Trial, _: pytest.MonkeyPatch) -> None:
 
 def by_api(trial: Trial, _: pytest.MonkeyPatch) -> None:
     """Post to the page's server."""
-    port = ControlLine(ControlFolder(trial.folder.path, ACCOUNT), wall_ns)
+    port = ControlLine(Place(ACCOUNT, trial.run_dir, "", at_broker=False), wall_ns)
     with (
         Server(create_app(View(), Control(port, "token")), port=0) as server,
         httpx.Client(base_url=server.url, headers={TOKEN_HEADER: "token"}) as client,

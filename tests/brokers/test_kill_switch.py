@@ -16,6 +16,7 @@ from domain.nanos import MS_NS
 from domain.order_events import EventKind, OrderEvent
 from sources.control_folder import ControlFolder
 from tests.brokers.floor import ACCOUNT, START_NS, Engine, Floor, eventually, limit_order
+from trading.orders.state import OrderState
 from trading.risk.control import control_event
 from trading.risk.heartbeats import Heartbeats, Watched
 from trading.venues import Cancel, Command, NotSent, Submit
@@ -279,7 +280,7 @@ def test_a_kill_that_was_journaled_holds_after_a_restart(begin: Begin) -> None:
     first.close()
     second = begin(Engine(tuple(first.engine.journal)))
     assert not second.sends()
-    second.gateway.adopt([limit_order("left-over")])
+    second.gateway.adopt([OrderState(limit_order("left-over"))])
     second.settle()
     assert second.floor.venue.cancels() == ["left-over"]
     assert second.engine.journal == first.engine.journal

@@ -2,15 +2,16 @@
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brokers.rounding import Unshapable, shape
-from domain.orders import OrderSide, OrderTerms
+from brokers.rounding import Unshapable, command_on_grid, shape
+from domain.orders import Order, OrderSide, OrderTerms, terms_of, with_terms
 from domain.reasons import Reason
 from trading.quotes import Quote
-from trading.venues import VenueInstrument
+from trading.venues import Cancel, Replace, Submit, VenueInstrument
 
 EURUSD = VenueInstrument(
     symbol="EURUSD",
@@ -158,3 +159,41 @@ def test_shaping_is_on_the_grid_never_worse_and_changes_nothing_the_second_time(
     sign = 1 if side == "buy" else -1
     assert sign * (price - (shaped.limit_price or price)) >= 0
     assert sign * (bound - (shaped.price_bound or bound)) >= 0
+
+
+def an_order(price: str, units: str = "1000") -> Order:
+    """Return a resting limit order."""
+    order = Order(
+        client_order_id="o1",
+        account="A",
+        strategy="trend",
+        signal_id="s1",
+        symbol="EURUSD",
+        side="buy",
+        quantity_units=Decimal(units),
+        status="initialized",
+        ts_event_ns=1,
+        ts_recv_ns=1,
+    )
+    return with_terms(order, limit(price, units))
+
+
+def test_a_command_on_the_grid_stays_the_same_one() -> None:
+    """Whoever asks can tell that nothing was rounded; a cancel has nothing to round."""
+    order = an_order("1.05000")
+    for command in (Submit(order), Replace(order, terms_of(order), 1), Cancel(order, 1)):
+        assert command_on_grid(command, EURUSD) == command
+
+
+def test_the_least_size_of_a_venue_does_not_bind_its_prices() -> None:
+    """What is left of a position may be smaller than any order that opens one."""
+    coarse = msgspec.structs.replace(EURUSD, min_units=Decimal(1_000))
+    small = an_order("1.0500049", "7")
+    rounded = command_on_grid(Submit(small), coarse)
+    assert isinstance(rounded, Submit)
+    assert terms_of(rounded.order) == limit("1.05000", "7")
+    other = command_on_grid(Replace(small, terms_of(small), 2, 1), coarse)
+    assert isinstance(other, Replace)
+    assert (other.terms.limit_price, other.request, other.previous) == (Decimal("1.05000"), 2, 1)
+    with pytest.raises(Unshapable):
+        shape(terms_of(small), "buy", coarse, None)

@@ -205,6 +205,10 @@ BOUNDS: list[tuple[str, str, Any]] = [
     ("broker", "mode", "real"),
     ("broker", "port", 65_536),
     ("broker", "client_id", -1),
+    ("broker", "heartbeat_s", 0),
+    ("broker", "session", "monthly"),
+    ("broker", "session_from", "noon"),
+    ("broker", "order_types", "iceberg"),
     ("paper", "latency_ms", -1),
     ("paper", "seed", -1),
     ("engine", "epoch_ms", 0),
@@ -416,15 +420,11 @@ def test_a_secret_that_is_not_set_is_not_handed_on() -> None:
     assert secrets_of(settings_of({"broker": {"token": "t"}})) == {"AIFX__BROKER__TOKEN": "t"}
 
 
-def test_a_password_is_read_from_its_file(tmp_path: Path) -> None:
-    """The file stands for the setting, without the line end that editors leave."""
-    path = tmp_path / "password"
-    path.write_text("hunter2\n")
-    broker = settings_of({"broker": {"password": "no", "password_file": str(path)}}).broker
-    assert broker.secret_password() == SecretStr("hunter2")
-    path.unlink()
-    with pytest.raises(BadUse, match=r"broker\.password_file .* cannot be read"):
-        broker.secret_password()
+def test_details_of_tls_ask_for_tls() -> None:
+    """Whoever names whom to trust believes that the line is encrypted."""
+    with pytest.raises(BadUse, match=r"broker\.tls_ca_file is of no use without broker\.tls"):
+        settings_of({"broker": {"tls_ca_file": "/etc/ca.pem"}})
+    assert settings_of({"broker": {"tls": True, "tls_ca_file": "/etc/ca.pem"}}).broker.tls
 
 
 @pytest.mark.parametrize("kind", ["oanda", "ib", "fix"])

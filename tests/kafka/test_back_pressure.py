@@ -136,7 +136,7 @@ def test_what_the_client_fetches_ahead_is_bounded() -> None:
 @pytest.mark.kafka
 @pytest.mark.usefixtures("_small_polls")
 def test_a_slow_sink_slows_the_source_down(real: LogAddress, tmp_path: Path) -> None:
-    """It takes a tenth of the speed; between source and sink there are never many polls."""
+    """It takes a tenth of the speed; between source and sink there is never more than one poll."""
     fill(real)
     alone_s = seconds_alone(real)
     pause_s = alone_s * (SLOWER - 1)
@@ -157,7 +157,6 @@ def test_a_slow_sink_slows_the_source_down(real: LogAddress, tmp_path: Path) -> 
     took_s = time.monotonic() - started
     assert np.array_equal(np.concatenate(sink.numbers), np.arange(RECORDS))
     assert took_s > RECORDS * pause_s
-    # On a busy machine the engine takes a few polls before it comes to the sink: never many.
-    assert taken.most_between <= 8 * POLL_RECORDS
+    assert taken.most_between <= 2 * POLL_RECORDS
     # What is left to read then is 50 MB as the client holds it, and more as objects.
     assert max(taken.resident_mb) - taken.resident_mb[0] < 16.0

@@ -44,6 +44,29 @@ def test_every_record_comes_once_and_in_order_to_the_end(
     assert all(hop == "signals_to_tests" and ns == 0 for hop, ns in life.observed)
 
 
+def test_what_waits_for_a_partition_is_never_more_than_one_poll(
+    address: LogAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One whose snapshot is on its way is not asked, while others go on polling for all."""
+    monkeypatch.setattr(kafka_hub, "_MAX_POLL_RECORDS", 7)
+    write(address, MAIN, [(0, b"k", b"%d" % n) for n in range(100)])
+    life = Life(address)
+    held, other = (life.parts[f"{MAIN}|{p:04d}"] for p in range(2))
+    assert list(held.next_batch()) == []
+
+    def others_turn() -> int:
+        assert list(other.next_batch()) == []
+        return len(held._inbox.waiting)  # type: ignore[attr-defined]
+
+    wait_until(lambda: others_turn() > 0, "the first records")
+    for _ in range(50):
+        others_turn()
+    taken = [value for polled in held.next_batch() for value in polled.values]
+    assert taken == [b"%d" % n for n in range(7)]
+    life.run_until(93)
+    assert life.values() == {f"{MAIN}|0000": [b"%d" % n for n in range(7, 100)]}
+
+
 def test_a_resumed_partition_goes_on_at_the_exact_record(address: LogAddress) -> None:
     """What came after the snapshot comes again; nothing else does."""
     write(address, MAIN, numbered(address, 40 * address.partitions))

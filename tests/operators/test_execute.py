@@ -28,17 +28,19 @@ class Live:
 
     def __init__(self, paper: PaperAccount) -> None:
         self._paper = paper
-        self.ready = True
+        self.ready = self.opens = True
         self.max_signal_age_ns: int | None = 300
         self.heard: list[Out] = []
         self.attended: list[bool] = []
+        self.aged: dict[str, int] = {}
 
     def build(self, state: Mapping[str, Any] | None) -> ExecutionLogic:
         """Build the engine of the paper account."""
         return self._paper.build(state)
 
-    def attend(self, *, records: bool) -> list[Out]:
+    def attend(self, *, records: bool, heard_ns: Mapping[str, int]) -> list[Out]:
         """Say what was heard, once."""
+        self.aged |= heard_ns
         self.attended.append(records)
         heard, self.heard = self.heard, []
         return heard

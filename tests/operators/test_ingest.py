@@ -124,8 +124,10 @@ def test_totals_are_told_after_each_batch() -> None:
     tape = ticks("EURUSD", [(0, 1.1, 1.2), (1, 1.3, 1.2), (2, 1.1, 1.2)])
     logic.on_batch([FeedBatch(tape[:2])])
     again = JudgeLogic(RULES, logic.snapshot(), lambda counts: told.append(dict(counts)))
+    assert told[1:] == told[:1]  # behind the end of the feed no batch comes
     again.on_batch([FeedBatch(tape[2:])])
     assert told == [
+        {"ticks_in": 2, "ticks_accepted": 1, "rejected.crossed": 1},
         {"ticks_in": 2, "ticks_accepted": 1, "rejected.crossed": 1},
         {"ticks_in": 3, "ticks_accepted": 2, "rejected.crossed": 1},
     ]

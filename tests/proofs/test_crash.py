@@ -14,10 +14,10 @@ from confluent_kafka import TopicPartition
 from brokers.paper_venue.config import PaperVenueConfig
 from brokers.paper_venue.venue import open_paper_venue
 from config import plan as plans
+from config.accounts import LEDGER_FILE, account_of
 from config.plan import WORKERS
 from config.settings import settings_of
-from dataflows.account_config import account_of
-from dataflows.paper_account import LEDGER_FILE, PAPER_FILE
+from dataflows.paper_account import PAPER_FILE
 from domain.topics import Topic
 from sinks.kafka import reader
 from tests.proofs.conftest import Aifx, finish, start

@@ -5,7 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from brokers.gateway import Gateway
+from brokers.gateway import Gateway, Reported
 from brokers.paper_venue.config import PaperVenueConfig
 from brokers.paper_venue.playing import PaperMarket
 from brokers.paper_venue.venue import open_paper_venue
@@ -125,11 +125,17 @@ class Killed(BaseException):
 
 
 class FaultyDoor(Gateway):
-    """A gateway whose n-th send (from 0) raises, before or after the venue has seen it."""
+    """A gateway that fails.
+
+    Its n-th send (from 0) raises, before or after the venue has seen it, or its n-th listening,
+    which comes behind all that left together.
+    """
 
     before: Mapping[int, BaseException]
     after: Mapping[int, BaseException]
+    listening: Mapping[int, BaseException]
     calls = 0
+    listened = 0
 
     def send(self, command: Command) -> None:
         """Send, or fail."""
@@ -140,13 +146,23 @@ class FaultyDoor(Gateway):
         if call in self.after:
             raise self.after[call]
 
+    def drain(self) -> list[Reported]:
+        """Listen, or fail."""
+        call, self.listened = self.listened, self.listened + 1
+        if call in self.listening:
+            raise self.listening[call]
+        return super().drain()
+
 
 class Desk:
-    """An account with its journal and its paper venue in one folder."""
+    """An account with its journal and its paper venue, of these settings, in one folder."""
 
-    def __init__(self, config: ExecutionConfig, folder: Path) -> None:
+    def __init__(self, config: ExecutionConfig, folder: Path, **paper: Any) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.config = config
+        self.paper = PaperVenueConfig.of(
+            {"account": config.account, "position_mode": config.position_mode, **paper}
+        )
         self.folder = folder
         self.out: list[Out] = []
         self.alerts: list[Alert] = []
@@ -156,15 +172,20 @@ class Desk:
         """Open the stores and build the logic, as a new process would."""
         self.journal = Journal.open(f"sqlite:///{self.folder / 'ledger.db'}", self.config.account)
         self.journal.acquire("desk", 1, LEASE_NS)
-        self.venue = open_paper_venue(
-            PaperVenueConfig(account=self.config.account), self.folder / "venue.db"
-        )
+        self.venue = open_paper_venue(self.paper, self.folder / "venue.db", waits=True)
         market = PaperMarket(self.venue)
-        self.gateway = FaultyDoor(self.venue, lambda: None, lambda: 1, inline=True)
+        self.gateway = FaultyDoor(
+            self.venue, lambda: None, lambda: 1, inline=True, answer=self.venue.answer
+        )
         self.gateway.before, self.gateway.after = faults.get("before", {}), faults.get("after", {})
+        self.gateway.listening = faults.get("listening", {})
         self.gateway.start(market.hear)
         self.counterparty = Counterparty(
-            self.gateway, market, lambda alert, _: self.alerts.append(alert)
+            self.gateway,
+            market,
+            lambda alert, _: self.alerts.append(alert),
+            capabilities=self.venue.capabilities,
+            instruments=self.venue.instruments(),
         )
         self.logic = ExecutionLogic(self.config, snapshot, self.journal, self.counterparty)
 

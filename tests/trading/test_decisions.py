@@ -111,3 +111,41 @@ def test_the_largest_position_is_the_smallest_of_its_bounds() -> None:
     ]
     for sizing, units in bounds:
         assert largest_units(eurusd, "USD", MARK, sizing) == units
+
+
+HEDGED = FLAT._replace(sides=(D(0), D(0)))
+
+
+@pytest.mark.parametrize(
+    ("side", "sides", "change"),
+    [
+        ("buy", (0, 3000), 3000),
+        ("sell", (3000, 0), -3000),
+        # What goes the right way stays, what goes against is closed, however small.
+        ("buy", (5000, 1000), 1000),
+        ("sell", (5000, 1000), -5000),
+        ("buy", (5000, 0), None),
+        ("sell", (0, 5000), None),
+        # To be flat the larger side goes first, of two that are equal the longs.
+        ("flat", (2000, 5000), 5000),
+        ("flat", (5000, 5000), -5000),
+    ],
+)
+def test_where_both_sides_are_kept_a_signal_closes_first(
+    side: Side, sides: tuple[int, int], change: int | None
+) -> None:
+    """By an order that can open nothing."""
+    long_units, short_units = map(D, sides)
+    now = HEDGED._replace(units=long_units - short_units, sides=(long_units, short_units))
+    wish = None if change is None else Wish(0, D(change), effect="reduce_only")
+    assert wish_of(side, now, SIZING) == wish
+
+
+def test_where_both_sides_are_kept_nothing_held_opens_as_ever() -> None:
+    """And while an order is in flight nothing else is asked for."""
+    assert wish_of("buy", HEDGED, SIZING) == wish_of("buy", FLAT, SIZING)
+    assert wish_of("flat", HEDGED, SIZING) is None
+    busy = HEDGED._replace(units=D(1000), sides=(D(1000), D(0)), in_flight_units=D(-500))
+    wish = wish_of("sell", busy, SIZING)
+    assert wish is not None
+    assert wish.reason == "order_in_flight"

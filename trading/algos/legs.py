@@ -13,6 +13,8 @@ leg                   attempt            order
 ====================  =================  =======================================================
 """
 
+from functools import lru_cache
+
 from domain.errors import BadUse
 from domain.ids import client_order_id
 
@@ -25,6 +27,7 @@ ROLES = 10
 _CHILDREN, _MEMBERS, _PARTS = 1_000, 2_000, 4_000
 
 
+@lru_cache(maxsize=1_024)  # parents and groups are asked for theirs at every look
 def own_id(strategy: str, signal: str, leg: int) -> str:
     """Return the id of the order, or of the parent, that stands for a leg of a signal."""
     return client_order_id(strategy, signal, _checked(leg), 0)

@@ -9,12 +9,10 @@ The caller carries out what it is given before it calls again, and journals requ
 and the orders as built, in its order, then the book's states (`Parents.rebuilt`).
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Self
+from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from domain.errors import BadUse
 from domain.nanos import SECOND_NS
 from domain.orders import Order, OrderTerms, with_terms
 from trading.algos.actions import (
@@ -31,8 +29,7 @@ from trading.algos.market import MarketView
 from trading.algos.parent_state import ParentState, with_child
 from trading.algos.parents import ParentCancel, ParentOrder, ParentView, Slicer, child_of
 from trading.algos.placed import Placed, followed, placed
-from trading.algos.snapshots import dump, load
-from trading.orders.held import HOLD_NS
+from trading.algos.worked import Kept, Worked
 from trading.orders.state import EXTERNAL, OrderState
 
 REFUSALS = 5
@@ -48,20 +45,11 @@ Market = Callable[[str], MarketView]
 """Gives the market of a symbol as it is now."""
 
 
-class Parents:
-    """The parents of one account. Not for several threads at once.
+class Parents(Worked[ParentState, Request]):
+    """The parents of one account. Not for several threads at once."""
 
-    Parameters
-    ----------
-    late_fill_ns
-        How long after the end of a child a fill of it may still be reported (>= 0); until then what
-        it did not fill is not placed again. 0 suits a venue that reports in one order.
-    """
-
-    def __init__(self, late_fill_ns: int = HOLD_NS) -> None:
-        self._late_fill_ns = late_fill_ns
-        self._states: dict[str, ParentState] = {}
-        self._parent_of: dict[str, str] = {}
+    _noun = "parent"
+    _kept = Kept[ParentState]
 
     # What happens.
 
@@ -76,7 +64,7 @@ class Parents:
         if isinstance(request, ParentOrder):
             self._states.setdefault(request.parent_id, ParentState(request))
             return
-        state = self._known(request.parent_id)
+        state = self.state(request.parent_id)
         if not state.stop:
             self._states[request.parent_id] = replace(state, stop=request.reason)
 
@@ -87,7 +75,7 @@ class Parents:
         if child is None:
             child = self._adopted(order)
         if child is not None:
-            name = self._parent_of[order.client_order_id]
+            name = self._owner_of[order.client_order_id]
             self._states[name] = with_child(self._states[name], followed(child, state))
 
     def on_clock(self, now_ns: int, market: Market) -> list[Output]:
@@ -106,16 +94,6 @@ class Parents:
                 outputs += self._work(name, replace(state, begun=True), now_ns, market)
         return outputs
 
-    def forget(self, ended_before_ns: int) -> None:
-        """Leave out the parents that came to their end before a moment: nothing can come of them.
-
-        A day later is soon enough: a late fill of a forgotten child is in the position, and in no
-        parent.
-        """
-        old = {n for n, s in self._states.items() if _ended_before(s, ended_before_ns)}
-        self._states = {n: s for n, s in self._states.items() if n not in old}
-        self._parent_of = {c: n for c, n in self._parent_of.items() if n not in old}
-
     # What is so.
 
     def view(self, parent_id: str) -> ParentView:
@@ -126,70 +104,16 @@ class Parents:
         BadUse
             If it is not known.
         """
-        return self._known(parent_id).view()
+        return self.state(parent_id).view()
 
     def views(self) -> list[ParentView]:
         """Return all parents as they stand, in the order of their coming."""
         return [state.view() for state in self._states.values()]
 
-    def state(self, parent_id: str) -> ParentState:
-        """Return all that is known of a parent.
-
-        Raises
-        ------
-        BadUse
-            If it is not known.
-        """
-        return self._known(parent_id)
-
-    # Out and in.
-
-    def dump(self) -> dict[str, Any]:
-        """Write all parents as a plain, versioned mapping."""
-        return dump(self._late_fill_ns, self._states.values())
-
-    @classmethod
-    def load(cls, plain: Mapping[str, Any]) -> Self:
-        """Read what `dump` wrote.
-
-        Raises
-        ------
-        Corrupt
-            If it is of another version, or not whole.
-        """
-        kept = load(plain)
-        parents = cls(kept.late_fill_ns)
-        for state in kept.parents:
-            name = state.parent.parent_id
-            parents._states[name] = state
-            parents._parent_of |= {child.client_order_id: name for child in state.children}
-        return parents
-
-    @classmethod
-    def rebuilt(
-        cls,
-        facts: Iterable[Request | Order],
-        states: Iterable[OrderState],
-        late_fill_ns: int = HOLD_NS,
-    ) -> Self:
-        """Return the parents that a journal leads to.
-
-        Parameters
-        ----------
-        facts
-            Requests, and orders as they were built, in the journal's order.
-        states
-            All orders of the book that the same journal leads to.
-        """
-        parents = cls(late_fill_ns)
-        for fact in facts:
-            if isinstance(fact, Order):
-                parents._built(fact)
-            else:
-                parents.apply(fact)
-        for state in states:
-            parents.on_order(state)
-        return parents
+    def _restore(self, state: ParentState) -> None:
+        name = state.parent.parent_id
+        self._states[name] = state
+        self._owner_of |= {child.client_order_id: name for child in state.children}
 
     # One parent.
 
@@ -252,7 +176,7 @@ class Parents:
         number = state.next_number
         order = with_terms(child_of(state.parent, number, now_ns), terms)
         self._states[name] = with_child(state, placed(order, number))
-        self._parent_of[order.client_order_id] = name
+        self._owner_of[order.client_order_id] = name
         return [SubmitOrder(order)]
 
     def _ask(self, name: str, child_id: str, now_ns: int, terms: OrderTerms | None) -> list[Output]:
@@ -279,14 +203,8 @@ class Parents:
 
     # Whose an order is.
 
-    def _known(self, parent_id: str) -> ParentState:
-        if parent_id not in self._states:
-            msg = f"no parent {parent_id}: it was never requested in this account"
-            raise BadUse(msg)
-        return self._states[parent_id]
-
     def _child(self, client_order_id: str) -> Placed | None:
-        name = self._parent_of.get(client_order_id)
+        name = self._owner_of.get(client_order_id)
         if name is None:
             return None
         children = self._states[name].children
@@ -294,10 +212,10 @@ class Parents:
 
     def _adopted(self, order: Order) -> Placed | None:
         """Return an order that the venue works under the name of a child that was refused."""
-        name = self._parent_of.get(order.parent_id)
+        name = self._owner_of.get(order.parent_id)
         if name is None or order.strategy != EXTERNAL:
             return None
-        self._parent_of[order.client_order_id] = name
+        self._owner_of[order.client_order_id] = name
         return placed(order, -1, adopted=True)
 
     def _built(self, order: Order) -> None:
@@ -311,8 +229,4 @@ class Parents:
         ):
             return  # It protects the parent's position: a member of a group, and no slice of it.
         self._states[order.parent_id] = with_child(state, placed(order, number))
-        self._parent_of[order.client_order_id] = order.parent_id
-
-
-def _ended_before(state: ParentState, ts_ns: int) -> bool:
-    return state.ended_ns is not None and state.ended_ns < ts_ns
+        self._owner_of[order.client_order_id] = order.parent_id

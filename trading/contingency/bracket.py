@@ -37,11 +37,16 @@ from trading.contingency.requests import EXITS, Bracket, Role
 
 def with_best_price(state: GroupState, bracket: Bracket, market: MarketView) -> GroupState:
     """Return the state with the best price since the position exists."""
-    held = bracket.entry is None or Roles(state, 0, 0).filled("entry")
+    held = _exists(bracket) or Roles(state, 0, 0).filled("entry")
     if bracket.trailing_distance is None or market.quote is None or not held:
         return state
     price = closing_price(market.quote, bracket.side)
     return replace(state, best_price=better(bracket.side, state.best_price, price))
+
+
+def _exists(bracket: Bracket) -> bool:
+    """Say whether the position was there before the bracket."""
+    return bracket.entry is None and not bracket.entered_by
 
 
 class BracketPlan:
@@ -55,14 +60,25 @@ class BracketPlan:
         Its members by role.
     market
         Of its pair.
+    entering
+        Whether whoever else opens the position may still send orders for it.
     """
 
-    def __init__(self, state: GroupState, bracket: Bracket, roles: Roles, market: MarketView):
+    def __init__(
+        self,
+        state: GroupState,
+        bracket: Bracket,
+        roles: Roles,
+        market: MarketView,
+        *,
+        entering: bool = False,
+    ) -> None:
         self._state = state
         self._bracket = bracket
         self._roles = roles
         self._market = market
-        entered = roles.filled("entry") if bracket.entry is not None else bracket.quantity_units
+        self._entering = entering
+        entered = bracket.quantity_units if _exists(bracket) else roles.filled("entry")
         self._held = max(ZERO, entered - roles.exited)
         self._at_venue = bracket.both_at_venue and market.capabilities.reduce_only
 
@@ -70,7 +86,7 @@ class BracketPlan:
         """Return what is to be done now, in this order."""
         if self._enters():
             yield from self._entry()
-        else:
+        elif not self._bracket.entered_by:
             yield from self._roles.cancels("entry")
         if not self._held:
             yield from self._without_position()
@@ -97,7 +113,9 @@ class BracketPlan:
     def _is_entered(self) -> bool:
         """Say whether nothing more will come of the entry."""
         tried = bool(self._roles.of("entry")) or not self._enters()
-        return self._bracket.entry is None or (tried and not self._roles.counted("entry"))
+        if self._entering or _exists(self._bracket):
+            return not self._entering
+        return tried and not self._roles.counted("entry")
 
     def _is_dust(self) -> bool:
         """Say whether what is held is too little to be given back, and will not become more."""

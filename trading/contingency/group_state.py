@@ -8,7 +8,7 @@ import msgspec
 from domain.orders import OrderSide, OrderTerms
 from trading.algos.actions import Cancel, Replace
 from trading.algos.placed import ZERO, Placed
-from trading.contingency.requests import EXITS, GroupRequest, Role
+from trading.contingency.requests import EXITS, Bracket, GroupRequest, Role
 
 
 class Member(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -194,6 +194,30 @@ class GroupView(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     exited_units: Decimal
     working_units: Decimal
     reason: str
+
+
+def rests(state: GroupState) -> bool:
+    """Say whether a group waits for the market alone: it is entered, and its exits work as asked.
+
+    Until one of its orders changes, no time and no price calls for anything.
+    """
+    orders = state.request.orders
+    if not isinstance(orders, Bracket) or not orders.both_at_venue or state.closing or state.stop:
+        return False
+    wanted: set[Role] = set()
+    if orders.stop_price is not None:
+        wanted.add("stop")
+    if orders.target_price is not None:
+        wanted.add("target")
+    roles = Roles(state, 0, 0)
+    held = roles.filled("entry") - roles.exited
+    working = [member for member in state.members if member.placed.is_open]
+    if orders.trailing_distance is not None or {member.role for member in working} != wanted:
+        return False
+    exits = [member.placed for member in working]
+    return all(
+        one.is_changeable and one.terms.quantity_units - one.filled_units == held for one in exits
+    )
 
 
 def view_of(state: GroupState) -> GroupView:

@@ -20,11 +20,12 @@ def member_name(state: GroupState, role: Role, number: int) -> str:
 def order_of(state: GroupState, step: PlaceMember, number: int, now_ns: int) -> Order:
     """Return the n-th order of a role as it is built, not sent.
 
-    Exits name the order that opened what they give back as their parent.
+    Exits name the order that opened what they give back as their parent, where it is one order of
+    the group: what several orders may open is one position, and no trade of any of them.
     """
     request = state.request
     parent = ""
-    if step.role in EXITS or step.role == "then":
+    if (step.role in EXITS or step.role == "then") and not request.entered_by:
         entries = [m.placed for m in state.members if m.role == "entry"]
         parent = entries[0].client_order_id if entries else request.protects
     order = Order(

@@ -57,7 +57,8 @@ class Pace(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Bracket(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="bracket"):
     """An entry with its exits: what fills of the entry is protected, and closed by one exit only.
 
-    Without an entry it is the OCO of the exits of a position that exists already.
+    Without an entry it is the OCO of the exits of a position: one that exists already, or one that
+    other orders open.
 
     Attributes
     ----------
@@ -66,7 +67,10 @@ class Bracket(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="brac
     quantity_units
         Of the position that exists, if there is no entry; else the entry's (> 0).
     entry
-        Terms of the entry; None: the position exists.
+        Terms of the entry; None: the position exists, or others open it.
+    entered_by
+        Client order id of the order, or parent, that opens the position: what it and its slices
+        fill is what is protected. Empty: nobody else does.
     target_price, stop_price
         Where a profit is taken, and where a loss is ended; None: not at all.
     trailing_distance
@@ -84,6 +88,7 @@ class Bracket(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="brac
     side: OrderSide
     quantity_units: Decimal
     entry: OrderTerms | None = None
+    entered_by: str = ""
     target_price: Decimal | None = None
     stop_price: Decimal | None = None
     trailing_distance: Decimal | None = None
@@ -140,6 +145,11 @@ class GroupRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     protects: str = ""
     pace: Pace = Pace()
     v: int = 1
+
+    @property
+    def entered_by(self) -> str:
+        """Client order id of the order or parent that opens what is protected; empty if none."""
+        return self.orders.entered_by if isinstance(self.orders, Bracket) else ""
 
     @property
     def group_id(self) -> str:
@@ -199,6 +209,8 @@ def _bracket_problem(bracket: Bracket) -> str:
         return "it has neither target nor stop: send a plain order instead"
     if not all(price.is_finite() and price > 0 for price in prices):
         return "a target, stop or distance must be above 0"
+    if bracket.entry is not None and bracket.entered_by:
+        return "it has an entry of its own, and others enter as well"
     if bracket.entry is not None and bracket.entry.quantity_units != bracket.quantity_units:
         return "its size is not that of its entry"
     if not bracket.quantity_units > 0 or not bracket.trailing_step > 0:

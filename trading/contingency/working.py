@@ -7,17 +7,16 @@ price that an emulated trailing stop has seen is in the dump alone, and its stop
 last put.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Self
+from collections.abc import Callable, Iterator
 
 import msgspec
 from msgspec.structs import replace
 
-from domain.errors import BadUse
 from domain.orders import Order
 from trading.algos.actions import AmendOrder, Cancel, CancelOrder, Replace, SubmitOrder
 from trading.algos.market import MarketView
 from trading.algos.placed import Placed, followed, placed
+from trading.algos.worked import Kept, Worked
 from trading.contingency.bracket import BracketPlan, with_best_price
 from trading.contingency.group_state import (
     Close,
@@ -41,7 +40,6 @@ from trading.contingency.requests import (
     Oco,
     Role,
 )
-from trading.contingency.snapshots import dump, load
 from trading.orders.held import HOLD_NS
 from trading.orders.state import EXTERNAL, OrderState
 
@@ -67,20 +65,15 @@ Request = GroupRequest | GroupCancel
 Market = Callable[[str], MarketView]
 
 
-class Groups:
-    """The groups of one account. Not for several threads at once.
+class Groups(Worked[GroupState, Request]):
+    """The groups of one account. Not for several threads at once."""
 
-    Parameters
-    ----------
-    late_fill_ns
-        How long after the end of an order a fill of it may still be reported (>= 0); until then
-        another order for what it left would risk both. 0 suits a venue that reports in one order.
-    """
+    _noun = "group"
+    _kept = Kept[GroupState]
 
     def __init__(self, late_fill_ns: int = HOLD_NS) -> None:
-        self._late_fill_ns = late_fill_ns
-        self._states: dict[str, GroupState] = {}
-        self._group_of: dict[str, str] = {}
+        super().__init__(late_fill_ns)
+        self._entered_by: dict[str, str] = {}
 
     def apply(self, request: Request) -> None:
         """Take in a request; the same one again changes nothing.
@@ -92,6 +85,8 @@ class Groups:
         """
         if isinstance(request, GroupRequest):
             self._states.setdefault(request.group_id, GroupState(request))
+            if request.entered_by:
+                self._entered_by[request.entered_by] = request.group_id
             return
         state = replace(self.state(request.group_id), enters=False)
         if request.scope == "all" and not state.stop:
@@ -103,13 +98,17 @@ class Groups:
     def on_order(self, state: OrderState) -> None:
         """Take in what the book knows of an order after a change; one of nobody's is left out."""
         order = state.order
-        name = self._group_of.get(order.client_order_id)
+        name = self._owner_of.get(order.client_order_id)
         if name is None and order.strategy == EXTERNAL:
             name = self._adopt(order)
+        if name is None:
+            name = self._entered(order)
         if name is not None:
             self._update(name, order.client_order_id, lambda known: followed(known, state))
 
-    def on_clock(self, now_ns: int, market: Market) -> list[Output]:
+    def on_clock(
+        self, now_ns: int, market: Market, enters: Callable[[str], bool] = lambda _: False
+    ) -> list[Output]:
         """Return what is to be submitted, canceled, amended and told now.
 
         Parameters
@@ -118,92 +117,36 @@ class Groups:
             Receive time of the log.
         market
             Gives the market of a symbol.
+        enters
+            Says whether the order or parent of an id, that opens what a group protects, may still
+            send orders.
         """
         outputs: list[Output] = []
         for name, state in self._states.items():
             if state.ended_ns is None:
-                outputs += self._work(name, now_ns, market(state.request.symbol))
+                view, request = market(state.request.symbol), state.request
+                outputs += self._work(name, now_ns, view, entering=enters(request.entered_by))
         return outputs
-
-    def forget(self, ended_before_ns: int) -> None:
-        """Leave out the groups that came to their end before a moment: nothing can come of them.
-
-        A day later is soon enough: a late fill of a forgotten member is in the position, and in no
-        group.
-        """
-        old = {n for n, s in self._states.items() if _ended_before(s, ended_before_ns)}
-        self._states = {n: s for n, s in self._states.items() if n not in old}
-        self._group_of = {c: n for c, n in self._group_of.items() if n not in old}
-
-    def state(self, group_id: str) -> GroupState:
-        """Return all that is known of a group.
-
-        Raises
-        ------
-        BadUse
-            If it is not known.
-        """
-        if group_id not in self._states:
-            msg = f"no group {group_id}: it was never requested in this account"
-            raise BadUse(msg)
-        return self._states[group_id]
 
     def view(self, group_id: str) -> GroupView:
         """Return a group as it stands; see `state` for what it raises."""
         return view_of(self.state(group_id))
 
-    # Out and in.
+    def forget(self, ended_before_ns: int) -> None:
+        """Leave out what came to its end before a moment; see `Worked.forget`."""
+        super().forget(ended_before_ns)
+        self._entered_by = {c: n for c, n in self._entered_by.items() if n in self._states}
 
-    def dump(self) -> dict[str, Any]:
-        """Write all groups as a plain, versioned mapping."""
-        return dump(self._late_fill_ns, self._states.values())
-
-    @classmethod
-    def load(cls, plain: Mapping[str, Any]) -> Self:
-        """Read what `dump` wrote.
-
-        Raises
-        ------
-        Corrupt
-            If it is of another version, or not whole.
-        """
-        kept = load(plain)
-        groups = cls(kept.late_fill_ns)
-        for state in kept.groups:
-            name = state.request.group_id
-            groups._states[name] = state
-            groups._group_of |= {m.placed.client_order_id: name for m in state.members}
-        return groups
-
-    @classmethod
-    def rebuilt(
-        cls,
-        facts: Iterable[Request | Order],
-        states: Iterable[OrderState],
-        late_fill_ns: int = HOLD_NS,
-    ) -> Self:
-        """Return the groups that a journal leads to.
-
-        Parameters
-        ----------
-        facts
-            Requests, and orders as they were built, in the journal's order.
-        states
-            All orders of the book that the same journal leads to.
-        """
-        groups = cls(late_fill_ns)
-        for fact in facts:
-            if isinstance(fact, Order):
-                groups._built(fact)
-            else:
-                groups.apply(fact)
-        for state in states:
-            groups.on_order(state)
-        return groups
+    def _restore(self, state: GroupState) -> None:
+        name = state.request.group_id
+        self._states[name] = state
+        self._owner_of |= {m.placed.client_order_id: name for m in state.members}
+        if state.request.entered_by:
+            self._entered_by[state.request.entered_by] = name
 
     # One group.
 
-    def _work(self, name: str, now_ns: int, market: MarketView) -> list[Output]:
+    def _work(self, name: str, now_ns: int, market: MarketView, *, entering: bool) -> list[Output]:
         state, outputs = self._states[name], list[Output]()
         if isinstance(state.request.orders, Bracket):
             state = self._states[name] = with_best_price(state, state.request.orders, market)
@@ -215,7 +158,7 @@ class Groups:
             if not roles.counted(*every):
                 self._states[name] = replace(self._states[name], ended_ns=now_ns)
             return outputs
-        for step in _steps(state, roles, market):
+        for step in _steps(state, roles, market, entering=entering):
             outputs += self._carry_out(name, step, now_ns)
         return outputs
 
@@ -251,7 +194,7 @@ class Groups:
     def _remember(self, name: str, role: Role, order: Placed) -> None:
         state = self._states[name]
         self._states[name] = replace(state, members=(*state.members, Member(role, order)))
-        self._group_of[order.client_order_id] = name
+        self._owner_of[order.client_order_id] = name
 
     def _update(self, name: str, order_id: str, change: Callable[[Placed], Placed]) -> None:
         state = self._states[name]
@@ -265,7 +208,7 @@ class Groups:
 
     def _adopt(self, order: Order) -> str | None:
         """Return the group of an order that the venue works under the name of a refused member."""
-        name = self._group_of.get(order.parent_id)
+        name = self._owner_of.get(order.parent_id)
         if name is None:
             return None
         members = self._states[name].members
@@ -273,9 +216,19 @@ class Groups:
         self._remember(name, role, placed(order, -1, adopted=True))
         return name
 
+    def _entered(self, order: Order) -> str | None:
+        """Return the group that protects what an order opens, whoever has sent it."""
+        for opener in (order.client_order_id, order.parent_id):
+            name = self._entered_by.get(opener)
+            if name is not None:
+                number = tries(self._states[name], "entry")
+                self._remember(name, "entry", placed(order, number))
+                return name
+        return None
+
     def _built(self, order: Order) -> None:
         state = self._states.get(order.group_id)
-        if state is None or order.client_order_id in self._group_of:
+        if state is None or order.client_order_id in self._owner_of:
             return
         for role in ROLE_NUMBERS:
             number = tries(state, role)
@@ -284,15 +237,13 @@ class Groups:
                 return
 
 
-def _steps(state: GroupState, roles: Roles, market: MarketView) -> Iterator[Step]:
+def _steps(
+    state: GroupState, roles: Roles, market: MarketView, *, entering: bool
+) -> Iterator[Step]:
     orders = state.request.orders
     enters = state.enters and not state.closing
     if isinstance(orders, Bracket):
-        return BracketPlan(state, orders, roles, market).steps()
+        return BracketPlan(state, orders, roles, market, entering=entering).steps()
     if isinstance(orders, Oco):
         return oco_steps(orders, roles, market, enters=enters)
     return oto_steps(orders, roles, market, enters=enters)
-
-
-def _ended_before(state: GroupState, ts_ns: int) -> bool:
-    return state.ended_ns is not None and state.ended_ns < ts_ns

@@ -1,11 +1,15 @@
 """Our own acts as events, and refusals as codes."""
 
+from msgspec.structs import replace
+
+from domain.control import ControlEvent, TradingState
 from domain.errors import Halt, Reject
 from domain.order_events import EventKind, OrderEvent
 from domain.orders import Order
 from domain.reasons import Reason
 from trading.orders.effects import Alert, AlertCode
-from trading.venues import AccountCharge
+from trading.risk.control import Controls, lowered
+from trading.venues import AccountCharge, NotSent
 
 
 def own_act(kind: EventKind, order: Order, request: int, now_ns: int | None = None) -> OrderEvent:
@@ -19,14 +23,28 @@ def own_act(kind: EventKind, order: Order, request: int, now_ns: int | None = No
     )
 
 
-def code_of(error: Reject) -> str:
+def code_of(error: NotSent | Reject) -> str:
     """Return the code of a refusal at the door."""
+    if isinstance(error, NotSent):
+        return "not_sent"
     return str(getattr(error, "reason", Reason.UNSUPPORTED))
+
+
+def refused(asked: OrderEvent, kind: EventKind, error: NotSent | Reject) -> OrderEvent:
+    """Return the answer to an act of ours that provably never left."""
+    return replace(asked, kind=kind, reason=code_of(error), terms=None)
 
 
 def restated(charge: AccountCharge, error: Halt) -> Alert:
     """Return the alert of a charge that the venue tells otherwise than before: it is not booked."""
     return Alert(AlertCode.INVALID, f"charge {charge.charge_id} is not booked again: {error}")
+
+
+def strategy_halt(controls: Controls, strategy: str, why: str, now_ns: int) -> ControlEvent | None:
+    """Return the halt of a strategy that the book calls for; None if it is halted already."""
+    return lowered(
+        controls, TradingState.HALTED, "order_book", now_ns, strategy=strategy, reason=why
+    )
 
 
 def quarantine(event: OrderEvent, why: str) -> Alert:

@@ -5,18 +5,19 @@ replay the desk follows what was decided then, whatever it would decide now. Eve
 reports is journaled before anybody acts on it.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable
 
 from msgspec.structs import replace
 
-from domain.control import ControlEvent, ControlKind, TradingState
+from domain.control import ControlEvent, ControlKind
 from domain.errors import Reject
 from domain.order_events import EventKind, OrderEvent
 from domain.orders import Order, OrderTerms
-from trading.desk.acts import code_of, own_act, quarantine, restated
-from trading.desk.entries import draft_of
+from trading.desk.acts import own_act, quarantine, refused, restated, strategy_halt
+from trading.desk.entries import Fact, HandlingRequest, draft_of
 from trading.desk.past import Past, later_place
-from trading.desk.ports import Accounts, Door, Out
+from trading.desk.ports import Accounts, Door, Out, Report
 from trading.journal.errors import KeyReused
 from trading.journal.journal import Journal
 from trading.orders.book import OrderBook
@@ -31,22 +32,18 @@ from trading.orders.effects import (
     Quarantined,
     ReplaceDue,
 )
-from trading.orders.state import EXTERNAL
+from trading.orders.state import EXTERNAL, OrderState
 from trading.risk.case import RiskContext
-from trading.risk.control import lowered
 from trading.risk.gate import RiskGate
 from trading.venues import (
     AccountCharge,
     Cancel,
-    LinkEvent,
     NotSent,
     Replace,
     Submit,
-    VenueSnapshot,
 )
 
 Read = Callable[[], RiskContext]
-Report = AccountCharge | LinkEvent | VenueSnapshot
 
 
 class Desk:
@@ -100,15 +97,24 @@ class Desk:
         self._gates = tuple(gates)
         self._past = past
         self._newest_seq = past.known_seq
+        self._leaving: deque[str] = deque()
         self.believe: Callable[[OrderEvent], OrderEvent | None] = lambda event: event
         """Says what to make of "not found": the event, or None while it proves too little. A venue
         in this process never errs."""
         self._stamps = stamps
+        self.on_change: Callable[[OrderState], None] = lambda _: None
+        """Told of each order whose record has changed."""
 
     # Orders out.
 
+    def note(self, request: HandlingRequest) -> None:
+        """Write down what is to lead to orders; it is on disk before the first of them leaves."""
+        self._append(request)
+
     def submit(self, order: Order, read: Read) -> bool:
-        """Judge an order (``initialized``), and send it if it may leave.
+        """Judge an order (``initialized``); if it may leave, it does so with the next `dispatch`.
+
+        From now on it counts as sent, for the limits and in the book.
 
         Parameters
         ----------
@@ -131,15 +137,30 @@ class Desk:
             return False
         self._enter(order)
         self._enter(own_act(EventKind.SUBMIT, order, 0))
-        self._journal.commit()
         self._gate_of(order.symbol).sent(order.client_order_id)
-        sent = self._order(order.client_order_id)
-        try:
-            self._door.send(Submit(sent))
-        except NotSent:
-            self._refused(order, "not_sent")
-        except Reject as error:
-            self._refused(order, code_of(error))
+        self._leaving.append(order.client_order_id)
+        return True
+
+    def dispatch(self) -> bool:
+        """Send what was let through, in that order, once one commit has all of it on disk.
+
+        Returns
+        -------
+        bool
+            Whether there was anything to send.
+        """
+        if not self._leaving:
+            return False
+        self._journal.commit()
+        while self._leaving:
+            # Taken out before it is sent: whatever that ends in, it is not sent again.
+            order = self._order(self._leaving.popleft())
+            try:
+                self._door.send(Submit(order))
+            except (NotSent, Reject) as error:
+                # It provably never left.
+                asked = own_act(EventKind.REJECT, order, 0)
+                self.on_event(refused(asked, EventKind.REJECT, error))
         self.pump()
         return True
 
@@ -162,6 +183,7 @@ class Desk:
         request
             Number of the request; None for the next one.
         """
+        self.dispatch()
         state = self.book[client_order_id]
         if not state.is_open:
             return
@@ -170,11 +192,7 @@ class Desk:
         number = self.book.next_request(client_order_id) if request is None else request
         previous = state.previous_request
         event = own_act(EventKind.CANCEL_REQUEST, state.order, number, now_ns)
-        fresh = self._enter(event)
-        if not fresh or self.book[client_order_id].request(number) is None:
-            return
-        self._journal.commit()
-        self._send_request(Cancel(self._at(client_order_id, now_ns), number, previous), event)
+        self._ask(Cancel(self._at(client_order_id, now_ns), number, previous), event)
 
     def amend(self, client_order_id: str, terms: OrderTerms, now_ns: int, read: Read) -> bool:
         """Ask for other terms of an order that is open; they are judged like a new order.
@@ -184,22 +202,20 @@ class Desk:
         bool
             Whether they were let through.
         """
+        self.dispatch()
         state = self.book[client_order_id]
         if not state.is_open:
             return False
         gate = self._gate_of(state.order.symbol)
-        if not gate.admit_replace(state.order, terms, read).passed:
-            return False
         number, previous = self.book.next_request(client_order_id), state.previous_request
+        let_through = self._past.replaces(client_order_id, number)
+        if not let_through and not gate.admit_replace(state.order, terms, read).passed:
+            return False
         asked = own_act(EventKind.REPLACE_REQUEST, state.order, number, now_ns)
-        event = replace(asked, terms=terms)
-        fresh = self._enter(event)
-        gate.sent(client_order_id)
+        command = Replace(self._at(client_order_id, now_ns), terms, number, previous)
         # One that waits for the answer to another is asked for once that has come.
-        if fresh and self.book[client_order_id].request(number) is not None:
-            self._journal.commit()
-            order = self._at(client_order_id, now_ns)
-            self._send_request(Replace(order, terms, number, previous), event)
+        self._ask(command, replace(asked, terms=terms))
+        gate.sent(client_order_id)
         return True
 
     # Events in.
@@ -261,8 +277,10 @@ class Desk:
             self._act(effect, fresh=True)
 
     def commit(self) -> None:
-        """Make all durable that has happened."""
+        """Send what waits to be sent, and make all durable that has happened."""
+        self.dispatch()
         self._journal.commit()
+        self._journal.tidy()
 
     def take(self) -> list[Out]:
         """Return what has happened since the last call."""
@@ -279,7 +297,7 @@ class Desk:
             self._enter(event)
         if any(event.kind is EventKind.RISK_DENY for event in events):
             return False
-        answers = self._past.answers(order.client_order_id)
+        answers = self._past.answers(order)
         for event in answers:
             self.on_event(event)
         if not answers:
@@ -297,7 +315,7 @@ class Desk:
             self._act(effect, fresh=fresh)
         return fresh
 
-    def _append(self, fact: Order | OrderEvent | ControlEvent | AccountCharge) -> bool:
+    def _append(self, fact: Fact) -> bool:
         """Journal a fact; False if it is in the journal, from this life or one before."""
         self.last_sequence = later_place(self.last_sequence, fact)
         seq, newest_seq = self._journal.append(draft_of(fact)), self._newest_seq
@@ -308,11 +326,13 @@ class Desk:
         match effect:
             case Published(order):
                 self.out.append(order)
+                self.on_change(self.book[order.client_order_id])
                 if fresh:  # A replay must not take the tables back to where it is.
                     self._journal.project(order)
-                if self.book[order.client_order_id].is_open:
-                    if order.strategy == EXTERNAL:  # A kill cancels it too.
-                        self._door.adopt([order])
+                state = self.book[order.client_order_id]
+                if state.is_open:
+                    if order.strategy == EXTERNAL or state.known_request:  # A kill cancels it too.
+                        self._door.adopt([state])
                 else:
                     self._door.closed(order.client_order_id)
                     self._gate_of(order.symbol).closed(order.client_order_id, order.ts_recv_ns)
@@ -332,24 +352,16 @@ class Desk:
                 self._accounts.alert(quarantine(event, why), self.book.clock_ns)
 
     def _book(self, booked: Booked, *, fresh: bool) -> None:
-        execution, position = self._accounts.book(booked)
+        order = self._order(booked.client_order_id)
+        execution, position = self._accounts.book(booked, order)
         self._journal.append(draft_of(execution))
         if fresh:
             self._journal.project(execution, position)
         self.out += [execution, position]
-        order = self._order(booked.client_order_id)
         self.keep(self._gate_of(order.symbol).filled(order, booked.ts_recv_ns))
 
     def _halt(self, strategy: str, why: str) -> None:
-        controls = self._gates[0].controls
-        event = lowered(
-            controls,
-            TradingState.HALTED,
-            "order_book",
-            self.book.clock_ns,
-            strategy=strategy,
-            reason=why,
-        )
+        event = strategy_halt(self._gates[0].controls, strategy, why, self.book.clock_ns)
         if event is not None:
             self.keep([event])
 
@@ -361,25 +373,24 @@ class Desk:
         event = replace(
             own_act(EventKind.REPLACE_REQUEST, state.order, number, now_ns), terms=terms
         )
-        if self._enter(event):
+        self._ask(Replace(self._at(name, now_ns), terms, number, previous), event)
+
+    def _ask(self, command: Cancel | Replace, event: OrderEvent) -> None:
+        """Write a request down and send it; one of the life before is only answered again."""
+        fresh = self._enter(event)
+        if not fresh:
+            for answer in self._past.replies(event):
+                self.on_event(answer)
+            self.pump()
+        elif self.book[event.client_order_id].request(event.request) is not None:
             self._journal.commit()
-            command = Replace(self._at(name, now_ns), terms, number, previous)
-            self._send_request(command, event)
-
-    def _send_request(self, command: Cancel | Replace, event: OrderEvent) -> None:
-        try:
-            self._door.send(command)
-        except (NotSent, Reject) as error:
-            refused = (
-                EventKind.CANCEL_REJECT if isinstance(command, Cancel) else EventKind.REPLACE_REJECT
-            )
-            reason = "not_sent" if isinstance(error, NotSent) else code_of(error)
-            self.on_event(replace(event, kind=refused, reason=reason, terms=None))
-        self.pump()
-
-    def _refused(self, order: Order, reason: str) -> None:
-        """Close an order that provably never left."""
-        self.on_event(replace(own_act(EventKind.REJECT, order, 0), reason=reason))
+            try:
+                self._door.send(command)
+            except (NotSent, Reject) as error:
+                is_cancel = isinstance(command, Cancel)
+                kind = EventKind.CANCEL_REJECT if is_cancel else EventKind.REPLACE_REJECT
+                self.on_event(refused(event, kind, error))
+            self.pump()
 
     def _order(self, name: str) -> Order:
         return self.book[name].order

@@ -8,11 +8,16 @@ account begins at the end of its journal and has no such past.
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from domain.control import ControlEvent
-from domain.order_events import EventKind, OrderEvent
+from domain.order_events import OURS, EventKind, OrderEvent
 from domain.orders import Execution, Order
-from trading.desk.entries import Fact, fact_of
+from trading.algos.parents import ParentCancel
+from trading.contingency.requests import GroupCancel
+from trading.desk.entries import Fact, HandlingRequest, fact_of, order_of
 from trading.desk.ports import Accounts, Out
+from trading.desk.putting_away import kept_in, recall_from
 from trading.journal.journal import Journal
 from trading.orders.book import OrderBook
 from trading.orders.effects import Booked, Published
@@ -24,10 +29,11 @@ Decided = tuple[Order, tuple[OrderEvent, ...]]
 
 _ANSWERS = frozenset({EventKind.STATUS, EventKind.EXTERNAL})
 _DECISIONS = frozenset({EventKind.SUBMIT, EventKind.RISK_DENY})
+_REQUESTS = frozenset({EventKind.CANCEL_REQUEST, EventKind.REPLACE_REQUEST})
 
 
-def _nothing(_: str) -> list[OrderEvent]:
-    return []
+def _nothing(_name: str, _request: int, _by_ns: int) -> list[OrderEvent] | None:
+    return None
 
 
 class Past:
@@ -42,7 +48,8 @@ class Past:
     from_seq
         Place from which the replay began.
     answers
-        What the venue answered at once to an order's submit; taken by `answers`.
+        What the venue answered to a request of this number about an order, no later than a receive
+        time; None if it never got the request. Asked by `answers` and `replies`.
     """
 
     def __init__(
@@ -50,18 +57,27 @@ class Past:
         facts: Iterable[Fact] = (),
         known_seq: int = 0,
         from_seq: int = 0,
-        answers: Callable[[str], list[OrderEvent]] = _nothing,
+        answers: Callable[[str, int, int], list[OrderEvent] | None] = _nothing,
     ) -> None:
         self.known_seq = known_seq
-        self.answers = answers
         self.from_seq = from_seq
+        self.until_ns = 0
+        """Receive time of the last act of the life before."""
+        self._answers = answers
         self._orders: dict[str, Order] = {}
         self._decisions: dict[str, list[OrderEvent]] = {}
+        self._requests: dict[str, int] = {}
+        self._replaces: set[tuple[str, int]] = set()
         for fact in facts:
             if isinstance(fact, Order):
                 self._orders[fact.client_order_id] = fact
             elif isinstance(fact, OrderEvent) and fact.kind in _DECISIONS:
                 self._decisions.setdefault(fact.client_order_id, []).append(fact)
+            elif isinstance(fact, OrderEvent) and fact.kind in _REQUESTS:
+                self._requests[fact.client_order_id] = fact.request
+                if fact.kind is EventKind.REPLACE_REQUEST:
+                    self._replaces.add((fact.client_order_id, fact.request))
+            self.until_ns = max(self.until_ns, _acted_ns(fact))
 
     def reached(self, book: OrderBook) -> bool:
         """Say whether a book has taken in every decision of the life before."""
@@ -70,7 +86,29 @@ class Past:
             if name not in book:
                 return False
             del self._decisions[name]
+        while self._requests:
+            name, number = next(iter(self._requests.items()))
+            if name not in book or book[name].last_request < number:
+                return False
+            del self._requests[name]
         return True
+
+    def replaces(self, client_order_id: str, request: int) -> bool:
+        """Say whether the request of this number was a replace that was let through."""
+        return (client_order_id, request) in self._replaces
+
+    def answers(self, order: Order) -> list[OrderEvent]:
+        """Return, once, what the venue answered at once to an order's submit."""
+        return self._answers(order.client_order_id, 0, order.ts_recv_ns) or []
+
+    def replies(self, asked: OrderEvent) -> list[OrderEvent]:
+        """Return, once, what followed at once from a request of the life before.
+
+        One that never arrived is in doubt.
+        """
+        found = self._answers(asked.client_order_id, asked.request, asked.ts_recv_ns)
+        lost = replace(asked, kind=EventKind.SEND_UNKNOWN, terms=None)
+        return [lost] if found is None else found
 
     def decision(self, client_order_id: str) -> Decided | None:
         """Return what was decided about an order; None if it never came to a decision.
@@ -80,6 +118,19 @@ class Past:
         events = self._decisions.get(client_order_id)
         order = self._orders.get(client_order_id)
         return None if events is None or order is None else (order, tuple(events))
+
+
+def _acted_ns(fact: Fact) -> int:
+    """Return when we did something; 0 for what others did."""
+    match fact:
+        case Order():
+            return fact.ts_recv_ns
+        case OrderEvent():
+            return fact.ts_recv_ns if fact.kind in OURS else 0
+        case ParentCancel() | GroupCancel():
+            return fact.ts_ns
+        case _:
+            return 0
 
 
 class Resumed(NamedTuple):
@@ -96,12 +147,23 @@ class Resumed(NamedTuple):
     last_sequence
         Place in the venue's own order of events up to which the journal knows them all, beyond
         included.
+    handling
+        Requests for parents and groups, and the orders that came of them as built, beyond included.
+    away
+        The orders that were put away and are not in the book's memory.
     """
 
     book: OrderBook
     before: list[Fact]
     beyond: list[Fact]
     last_sequence: int | None
+    handling: list[HandlingRequest | Order]
+    away: dict[str, Order]
+
+    def order(self, client_order_id: str) -> Order:
+        """Return an order; one that was put away stays away."""
+        found = self.away.get(client_order_id)
+        return self.book[client_order_id].order if found is None else found
 
 
 def later_place(last: int | None, fact: Fact) -> int | None:
@@ -117,29 +179,52 @@ def later_place(last: int | None, fact: Fact) -> int | None:
 
 
 def resume(journal: Journal, account: str, until_seq: int | None) -> Resumed:
-    """Fold an account from its journal alone.
+    """Fold an account from its journal alone; orders that it holds whole are not folded again.
 
     Parameters
     ----------
     until_seq
         Place at which it is wanted; None for the end.
     """
-    book = OrderBook(account)
+    kept = {
+        name: (one, place)
+        for name, (one, place) in kept_in(journal, until_seq).items()
+        # Parents and groups are made anew from all of their orders.
+        if not (one.closed.state.order.parent_id or one.closed.state.order.group_id)
+    }
+    book = OrderBook(account, recall=recall_from(journal))
+    book.restore((one.closed, place) for one, place in kept.values())
     before: list[Fact] = []
     beyond: list[Fact] = []
-    last: int | None = None
+    handling: list[HandlingRequest | Order] = []
+    last = max((k.sequence for k, _ in kept.values() if k.sequence is not None), default=None)
+
+    def is_away(name: str | None, seq: int) -> bool:
+        """Say whether what is said of an order at a place is in what was kept of it."""
+        return name in kept and seq < kept[name][1]
+
     for entry in journal.read():
+        if is_away(order_of(entry), entry.seq):
+            book.tick(entry.ts_recv_ns)
+            continue
         fact = fact_of(entry)
         if fact is None:
             continue
         last = later_place(last, fact)
+        if isinstance(fact, HandlingRequest) or (
+            isinstance(fact, Order) and (fact.parent_id or fact.group_id)
+        ):
+            handling.append(fact)
         if until_seq is not None and entry.seq > until_seq:
             beyond.append(fact)
+        elif isinstance(fact, OrderEvent) and is_away(book.resolve(fact), entry.seq):
+            book.tick(fact.ts_recv_ns)
         elif isinstance(fact, Order | OrderEvent):
             book.apply(fact)
         else:
             before.append(fact)
-    return Resumed(book, before, beyond, last)
+    away = {name: one.closed.state.order for name, (one, _) in kept.items()}
+    return Resumed(book, before, beyond, last, handling, away)
 
 
 def repeated(
@@ -163,5 +248,6 @@ def repeated(
                     out.append(effect.order)
                 elif isinstance(effect, Booked):
                     execution = executions[effect.execution_id]
-                    out += [execution, accounts.restore(execution)]
+                    order = book[effect.client_order_id].order
+                    out += [execution, accounts.restore(execution, order)]
     return out

@@ -1,15 +1,28 @@
 """What a desk needs of others: a door to the venue, and somebody who keeps the accounts."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from domain.control import ControlEvent
 from domain.orders import Execution, Order, Position
 from trading.orders.effects import Alert, Booked
-from trading.venues import Command, VenueEvent, VenueSnapshot
+from trading.orders.state import OrderState
+from trading.venues import (
+    AccountCharge,
+    Barred,
+    Command,
+    LinkEvent,
+    Unanswered,
+    Unsent,
+    VenueEvent,
+    VenueSnapshot,
+)
 
 Out = Order | Execution | Position | ControlEvent
 """What an account emits."""
+
+Report = AccountCharge | Barred | LinkEvent | Unanswered | Unsent | VenueSnapshot
+"""What a venue says of the account and its links, beside its orders."""
 
 
 class Door(Protocol):
@@ -30,14 +43,24 @@ class Door(Protocol):
         ...
 
     def query(self, order: Order) -> None:
-        """Ask about an order; the answer comes among the events, if there is one."""
+        """Ask about an order; the answer comes among the reports, or why there is none."""
         ...
 
     def snapshot(self, since: int | None) -> None:
-        """Ask for the whole record of the account; it comes among the reports."""
+        """Ask for the whole record of the account; it comes as an answer about an order does."""
         ...
 
-    def drain(self) -> list[VenueEvent | VenueSnapshot]:
+    def resend(self, now_ns: int, may: Callable[[Order], str | None]) -> None:
+        """Try the orders again that never left, as far as each may leave now.
+
+        Parameters
+        ----------
+        may
+            None if it may, a code if it never may, an empty text if it has to wait.
+        """
+        ...
+
+    def drain(self) -> list[VenueEvent | VenueSnapshot | Unanswered]:
         """Return what has been reported since the last call, in its order."""
         ...
 
@@ -45,8 +68,8 @@ class Door(Protocol):
         """Note that an order has come to its end."""
         ...
 
-    def adopt(self, orders: Iterable[Order]) -> None:
-        """Take over orders that were open before this process began."""
+    def adopt(self, states: Iterable[OrderState]) -> None:
+        """Take over open orders as the book has them, which this process has not sent so."""
         ...
 
     def kill(self, reason: str, strategy: str = "") -> object:
@@ -61,12 +84,12 @@ class Door(Protocol):
 class Accounts(Protocol):
     """Keeps positions and profit in account currency, at the quotes that it knows."""
 
-    def book(self, booked: Booked) -> tuple[Execution, Position]:
-        """Account for an execution; return it with its profit, and the position after it."""
+    def book(self, booked: Booked, order: Order) -> tuple[Execution, Position]:
+        """Account for an execution of an order; return it with its profit, and the position."""
         ...
 
-    def restore(self, execution: Execution) -> Position:
-        """Account for an execution whose profit was worked out in an earlier life."""
+    def restore(self, execution: Execution, order: Order) -> Position:
+        """Account for an execution of an order whose profit was worked out in an earlier life."""
         ...
 
     def alert(self, alert: Alert, ts_ns: int) -> None:

@@ -25,6 +25,10 @@ takes over and waits for its row gives up. SQLite cannot: there the process must
 
 _MEMORY = ":memory:"
 
+_MOST_LOG_PAGES = 10_000
+"""After so many pages (40 MB) in the write-ahead log of SQLite the commit at hand folds it into the
+file: only where nobody calls `Database.fold_log`, for such a commit takes many times as long."""
+
 
 class Cursor(Protocol):
     """What both drivers' cursors have."""
@@ -66,6 +70,8 @@ class Database:
         The store's name for messages, without its password.
     is_sqlite
         Whether it is an SQLite file, or one in memory; else it is PostgreSQL.
+    in_memory
+        Whether it is gone when it is closed, and nobody else can see it.
     """
 
     def __init__(self, engine: sa.Engine, connection: sa.Connection) -> None:
@@ -76,6 +82,7 @@ class Database:
         self.cursor: Cursor = driver.cursor()
         self._driver = driver
         self.is_sqlite = engine.dialect.name == "sqlite"
+        self.in_memory = self.is_sqlite and engine.url.database == _MEMORY
         self._begin, self._begin_snapshot = (
             # SQLite asks for the write lock at once: a reader that becomes a writer may be refused.
             ("BEGIN IMMEDIATE", "BEGIN")
@@ -138,7 +145,12 @@ class Database:
             if self.is_sqlite:
                 # Bytes that are no UTF-8 must reach the check of the chain, which says where.
                 self._driver.text_factory = _text
-                for pragma in ("journal_mode=WAL", "synchronous=FULL", "cell_size_check=ON"):
+                for pragma in (
+                    "journal_mode=WAL",
+                    "synchronous=FULL",
+                    "cell_size_check=ON",
+                    f"wal_autocheckpoint={_MOST_LOG_PAGES}",
+                ):
                     self.cursor.execute(f"PRAGMA {pragma}")
                 return
             for name, value in (
@@ -170,6 +182,14 @@ class Database:
             told = " ".join(str(verdict).split())
             msg = f"journal {self.shown} cannot be used: {told}; restore it from a backup"
             raise Corrupt(msg)
+
+    def fold_log(self) -> None:
+        """Fold SQLite's write-ahead log into its file; PostgreSQL sees to itself.
+
+        Of what others still read nothing is folded, and nobody waits for them.
+        """
+        if self.is_sqlite:
+            self.one("PRAGMA wal_checkpoint(PASSIVE)", ())
 
     def text(self, statement: sa.sql.ClauseElement, columns: Sequence[str] | None = None) -> str:
         """Return a statement as the driver takes it, its parameters in the order of their names.

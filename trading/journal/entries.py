@@ -28,7 +28,9 @@ class EntryKind(StrEnum):
     ORDER_EVENT (one ``domain.order_events.OrderEvent``), CONTROL (a change of trading state, by
     whom and why), CHARGE (financing, commission, dividend, transfer), LEASE (who became or ceased
     to be the writer), RECONCILE (what a comparison with the broker found), STATEMENT (a day's
-    closing figures), PUBLISHED (how far the records have been handed on).
+    closing figures), PUBLISHED (how far the records have been handed on), PARENT_ORDER and
+    GROUP_REQUEST (an order to be worked as many, and orders that depend on each other),
+    PARENT_CANCEL and GROUP_CANCEL (their ends).
     """
 
     ORDER_EVENT = "order_event"
@@ -38,6 +40,10 @@ class EntryKind(StrEnum):
     RECONCILE = "reconcile"
     STATEMENT = "statement"
     PUBLISHED = "published"
+    PARENT_ORDER = "parent_order"
+    PARENT_CANCEL = "parent_cancel"
+    GROUP_REQUEST = "group_request"
+    GROUP_CANCEL = "group_cancel"
 
 
 class Draft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):

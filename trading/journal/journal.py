@@ -8,11 +8,15 @@ from domain.orders import Execution, Order, Position
 from trading.journal.database import Database
 from trading.journal.entries import Draft, Entry, Head, require_text
 from trading.journal.errors import ChainBroken
+from trading.journal.keys import KnownKeys
 from trading.journal.lease import Lease, lease_draft
 from trading.journal.pending import Pending
 from trading.journal.projections import Projections, Record, key_of
 from trading.journal.reading import Reader
 from trading.journal.schema import migrate
+
+_TIDY_COMMITS = 100
+"""Commits after which the store's log is folded away: about the 1,000 pages that SQLite allows."""
 
 
 class Journal:
@@ -34,9 +38,11 @@ class Journal:
         self._lease = Lease(database, account)
         self._reader = Reader(database, account)
         self._projections = Projections(database, account)
-        head = self._reader.verify(self._lease)
-        self._pending = Pending(database, self._lease, account, head)
+        self._known = KnownKeys()
+        head = self._reader.verify(self._lease, known=self._known)
+        self._pending = Pending(database, self._lease, account, head, self._known)
         self._records: dict[tuple[str, ...], Record] = {}
+        self._commits = 0
 
     @classmethod
     def open(cls, dsn: str, account: str) -> Self:
@@ -76,6 +82,11 @@ class Journal:
     def fence(self) -> int:
         """Number of the lease under which this process writes; 0 before `acquire`."""
         return self._lease.fence
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether its store is in memory, and gone when it is closed."""
+        return self._database.in_memory
 
     @property
     def head(self) -> Head:
@@ -233,6 +244,13 @@ class Journal:
             self._projections.write(cursor, self._records.values())
         self._pending.settle()
         self._records.clear()
+        self._commits += 1
+
+    def tidy(self) -> None:
+        """Do the store's own work that is due; call it often, where no order waits for it."""
+        if self._commits >= _TIDY_COMMITS:
+            self._commits = 0
+            self._database.fold_log()
 
     def read(self, after_seq: int = 0) -> Iterator[Entry]:
         """Yield the committed entries behind ``after_seq`` (>= 0), each checked, in their order.
@@ -243,6 +261,28 @@ class Journal:
             At the first entry that is not what was written there.
         """
         return self._reader.read(after_seq)
+
+    def of_kind(self, kind: str) -> Iterator[Entry]:
+        """Yield the committed entries of a kind, in their order.
+
+        Each is checked by its own hash; that they follow one another was checked by `open`.
+
+        Raises
+        ------
+        ChainBroken
+            At the first entry that is not what was written there.
+        """
+        return self._reader.of_kind(kind)
+
+    def at(self, seq: int) -> Entry:
+        """Return one committed entry, checked by its own hash.
+
+        Raises
+        ------
+        ChainBroken
+            If it is not there, or not what was written there.
+        """
+        return self._reader.at(seq)
 
     def verify(self, anchor: Head | None = None) -> Head:
         """Check the whole journal again and return its end.
@@ -299,6 +339,7 @@ class Journal:
         """Check what the writer before has added since this journal was opened."""
         known = self._pending.head
         for entry in self._reader.read(known.seq):
+            self._known.add([entry.key])
             known = Head(entry.seq, entry.hash)
         if known != stated:
             raise ChainBroken(self.account, known.seq, "it is not where the journal ends")

@@ -90,6 +90,7 @@ def take_over(account: str, event: OrderEvent) -> Adopted:
     name = order.client_order_id
     if event.kind is EventKind.EXTERNAL:
         text = f"{order.side} {order.quantity_units} {order.symbol} was not sent by us"
+        text += f": {event.reason}" if event.reason else ""
         return Adopted(state, (event,), (Alert(AlertCode.EXTERNAL_ORDER, text, name),))
     effects = _filled(name, EXTERNAL, "a fill of an order that is not known")
     return Adopted(state, (_introduction(order, event), event), effects)

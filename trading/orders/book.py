@@ -16,6 +16,7 @@ from domain.order_events import OURS, EventKind, OrderEvent
 from domain.orders import Order
 from trading.orders import adoption, machine
 from trading.orders.canonical import state_hash
+from trading.orders.closed import Closed, named, over
 from trading.orders.effects import (
     Alert,
     AlertCode,
@@ -26,16 +27,15 @@ from trading.orders.effects import (
     Quarantined,
 )
 from trading.orders.held import HOLD_NS, Held, HoldingPen
-from trading.orders.holdings import Exposure, Holding, booked, entry, exposed, opening_of, rebuilt
+from trading.orders.holdings import Exposure, Holding, booked, exposed
 from trading.orders.machine import Applied, Verdict
+from trading.orders.shelf import Recall, Shelf
 from trading.orders.snapshots import BOOK_VERSION, BookState, dump, load
 from trading.orders.state import OrderState, opened
 from trading.positions import NetPosition
 
 Entry = Order | OrderEvent
 """What a book is folded from: an order as it was built, or something that happened to one."""
-
-_FLAT = NetPosition()
 
 
 class OrderBook:
@@ -50,6 +50,8 @@ class OrderBook:
     hold_ns
         How long a report that does not fit may wait for what came before it (>= 0), in received
         time.
+    recall
+        Reads an order that was put away; None for a book that keeps all at hand.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class OrderBook:
         account: str,
         opening: Mapping[str, NetPosition] | None = None,
         hold_ns: int = HOLD_NS,
+        recall: Recall | None = None,
     ) -> None:
         self.account = account
         self.counts: Counter[str] = Counter()
@@ -64,12 +67,13 @@ class OrderBook:
         self._opening = dict(opening or {})
         self._hold_ns = hold_ns
         self._clock_ns = 0
-        self._orders: dict[str, OrderState] = {}
+        self._recall = recall
+        self._orders = Shelf(recall, self._opening)
         self._open: dict[str, None] = {}
         self._aliases: dict[str, str] = {}
         self._by_venue: dict[str, str] = {}
         self._held = HoldingPen([])
-        self._holdings = {s: opening_of(position) for s, position in self._opening.items()}
+        self._holdings = self._orders.holdings()
 
     # What happens.
 
@@ -152,8 +156,8 @@ class OrderBook:
         return self._orders[client_order_id]
 
     def states(self) -> Iterator[OrderState]:
-        """Return all orders, in the order of their coming."""
-        return iter(self._orders.values())
+        """Return the orders at hand, in the order of their coming: all but those put away."""
+        return self._orders.at_hand()
 
     def open_states(self) -> list[OrderState]:
         """Return the orders that may still fill."""
@@ -182,9 +186,8 @@ class OrderBook:
         return dict(self._holdings)
 
     def position(self, symbol: str) -> NetPosition:
-        """Return the net position with its entry price; costs a pass over the symbol's fills."""
-        states = [s for s in self._orders.values() if s.order.symbol == symbol]
-        return entry(self._opening.get(symbol, _FLAT), states)
+        """Return the net position with its entry price; see `trading.orders.shelf.Shelf.entry`."""
+        return self._orders.entry(symbol)
 
     def waiting(self) -> list[Held]:
         """Return the reports that do not fit yet."""
@@ -222,7 +225,26 @@ class OrderBook:
     def state_hash(self) -> str:
         """Return the digest of all orders and positions; arrival does not enter into it."""
         positions = {s: (h.units, h.cash_quote) for s, h in self._holdings.items()}
-        return state_hash(self._orders.values(), positions)
+        return state_hash(self._orders.all(), positions)
+
+    # What closed long ago.
+
+    def done_before(self, ts_ns: int) -> list[Closed]:
+        """Return what is at hand, is done, and has heard nothing since before a time."""
+        done = over(self._orders.at_hand(), self.open_states(), ts_ns)
+        return named(done, self._aliases, self._by_venue) if done else []
+
+    def put_away(self, name: str, place: int) -> None:
+        """Put an order away that is done, and that ``recall`` reads again by its place."""
+        self._orders.put_away(self._orders[name], place)
+
+    def restore(self, closed: Iterable[tuple[Closed, int]]) -> None:
+        """Take in orders that an earlier life has put away, each with its place."""
+        for one, place in closed:
+            self._orders.put_away(one.state, place)
+            self._aliases |= dict.fromkeys(one.aliases, one.name)
+            self._by_venue |= dict.fromkeys(one.venue_ids, one.name)
+        self._holdings = self._orders.holdings()
 
     # Out and in.
 
@@ -235,23 +257,29 @@ class OrderBook:
                 hold_ns=self._hold_ns,
                 clock_ns=self._clock_ns,
                 opening=self._opening,
-                orders=list(self._orders.values()),
+                orders=list(self._orders.at_hand()),
                 aliases=self._aliases,
                 by_venue=self._by_venue,
                 held=self._held.snapshot(),
+                away=self._orders.away(),
             )
         )
 
     @classmethod
-    def load(cls, plain: Mapping[str, Any]) -> Self:
+    def load(cls, plain: Mapping[str, Any], recall: Recall | None = None) -> Self:
         """Read what `dump` wrote.
+
+        Parameters
+        ----------
+        recall
+            Reads an order that was put away.
 
         Raises
         ------
         Corrupt
             If it is of another version, or not whole.
         """
-        return cls._restored(load(plain))
+        return cls._restored(load(plain), recall)
 
     def copy(self, hold_ns: int | None = None) -> Self:
         """Return a book that may be changed without changing this one.
@@ -262,9 +290,9 @@ class OrderBook:
             How long reports may wait in it; None: as long as in this one.
         """
         hold_ns = self._hold_ns if hold_ns is None else hold_ns
-        other = type(self)(self.account, self._opening, hold_ns)
+        other = type(self)(self.account, self._opening, hold_ns, self._recall)
         other._clock_ns = self._clock_ns
-        other._orders = dict(self._orders)
+        other._orders = self._orders.copy()
         other._open = dict(self._open)
         other._aliases = dict(self._aliases)
         other._by_venue = dict(self._by_venue)
@@ -273,15 +301,15 @@ class OrderBook:
         return other
 
     @classmethod
-    def _restored(cls, state: BookState) -> Self:
-        book = cls(state.account, state.opening, state.hold_ns)
+    def _restored(cls, state: BookState, recall: Recall | None) -> Self:
+        book = cls(state.account, state.opening, state.hold_ns, recall)
         book._clock_ns = state.clock_ns
-        book._orders = {order.order.client_order_id: order for order in state.orders}
-        book._open = {name: None for name, order in book._orders.items() if order.is_open}
+        book._orders = Shelf(recall, book._opening, state.orders, state.away)
+        book._open = {one.order.client_order_id: None for one in state.orders if one.is_open}
         book._aliases = dict(state.aliases)
         book._by_venue = dict(state.by_venue)
         book._held = HoldingPen(state.held)
-        book._holdings = rebuilt(state.opening, state.orders)
+        book._holdings = book._orders.holdings()
         return book
 
     # How it is done.
@@ -360,7 +388,7 @@ class OrderBook:
         if event.venue_order_id:
             self._by_venue[event.venue_order_id] = name
         effects: list[Effect] = []
-        state = self._orders.get(name, adopted.state)
+        state = self._orders.get(name) or adopted.state
         for told in adopted.events:
             applied = machine.apply(state, told, forced=True)
             self.counts[applied.row_id or applied.verdict] += 1

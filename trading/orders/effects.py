@@ -33,6 +33,12 @@ class AlertCode(StrEnum):
     """The venue says that an order works which counted as done."""
     NOT_FOUND = "not_found"
     """The venue does not know an order that we sent."""
+    QUESTION_FAILED = "question_failed"
+    """A question to the venue broke off for a reason that nobody foresaw."""
+    BARRED = "barred"
+    """The venue deals with the account no more until a person has acted there."""
+    PROTECTION = "protection"
+    """A stop or a target cannot do what it is for; the text says which, and what was done."""
 
 
 class Published(msgspec.Struct, frozen=True, tag=True):

@@ -39,9 +39,9 @@ def opening_of(position: NetPosition) -> Holding:
     return Holding(position.units, -cost)
 
 
-def rebuilt(opening: Mapping[str, NetPosition], states: Iterable[OrderState]) -> dict[str, Holding]:
-    """Return the holdings that the executions of these orders sum up to."""
-    holdings = {symbol: opening_of(position) for symbol, position in opening.items()}
+def summed(start: Mapping[str, Holding], states: Iterable[OrderState]) -> dict[str, Holding]:
+    """Return the holdings that the executions of these orders lead to from those at the start."""
+    holdings = dict(start)
     for state in states:
         for fill in state.executions.values():
             was = holdings.get(state.order.symbol, Holding())

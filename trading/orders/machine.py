@@ -25,6 +25,7 @@ from trading.orders.state import (
     but,
     but_order,
     closed,
+    ended,
     reopened,
     seen,
     settled,
@@ -223,7 +224,7 @@ def _move(state: OrderState, event: OrderEvent, row: Row) -> Outcome:
         text = f"the venue does not know it; {state.cum_units} are filled"
         lost = Alert(AlertCode.NOT_FOUND, text, state.order.client_order_id)
         effects = (lost,) if event.kind is Kind.NOT_FOUND else ()
-        return closed(state, row.to, event.reason), effects
+        return ended(state, row.to, event.reason), effects
     if event.kind is Kind.PENDING_ACK:
         return state, ()
     under = "suspended" if event.kind is Kind.SUSPENDED else working(state)
@@ -248,7 +249,9 @@ def _execute(state: OrderState, event: OrderEvent, row: Row) -> Outcome:
 
 
 def _after_fill(state: OrderState, event: OrderEvent, row: Row) -> OrderState:
-    if state.cum_units >= state.order.quantity_units:
+    # A larger size may be in force there, unheard here: then only the venue's word is an end.
+    told = event.leaves_units == 0 and state.cum_units >= state.order.quantity_units
+    if told or state.is_whole:
         return closed(state, "filled")
     if row.to == "same":
         return state
@@ -260,7 +263,7 @@ def _after_fill(state: OrderState, event: OrderEvent, row: Row) -> OrderState:
 
 def _remainder(state: OrderState, event: OrderEvent) -> OrderState:
     """Return the state after a bust or a correction."""
-    if state.cum_units >= state.order.quantity_units:
+    if state.is_whole:
         return closed(state, "filled")
     if state.is_open:
         suspended = state.underlying == "suspended"

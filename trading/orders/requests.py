@@ -61,6 +61,8 @@ def refused(state: OrderState, event: OrderEvent, asked: Asked) -> Outcome:
         marked, _ = doubt(state, _numbered(event, number))
         return marked, (_query(state, "the venue refuses a cancel: it does not know the order"),)
     back = settled(without(state, number))
+    if back.is_whole:
+        return closed(back, "filled"), ()
     effects: tuple[Effect, ...] = ()
     if asked == "cancel":
         effects = (_query(state, "the venue refuses a cancel: too late"),)
@@ -87,7 +89,7 @@ def replaced(state: OrderState, event: OrderEvent) -> Outcome:
     if state.prev == "pending_new":
         state = but(state, prev="accepted")
     state = settled(without(state, 0, *([] if number is None else [number])))
-    if state.order.quantity_units <= state.cum_units:
+    if state.is_whole:
         return closed(state, "filled"), ()
     return _next(state, ())
 

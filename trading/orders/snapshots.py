@@ -7,6 +7,7 @@ import msgspec
 
 from domain.errors import Corrupt
 from trading.orders.held import Held
+from trading.orders.shelf import Away
 from trading.orders.state import OrderState
 from trading.positions import NetPosition
 
@@ -20,6 +21,8 @@ class BookState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ----------
     clock_ns
         Latest receive time seen.
+    orders, away
+        The orders at hand, and what is known of those put away.
     aliases, by_venue
         Names that venues use, and the client order id that each stands for.
     """
@@ -33,6 +36,7 @@ class BookState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     aliases: dict[str, str]
     by_venue: dict[str, str]
     held: list[Held]
+    away: Away = msgspec.field(default_factory=Away)
 
 
 def dump(state: BookState) -> dict[str, Any]:

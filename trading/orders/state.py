@@ -159,8 +159,17 @@ class OrderState(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=Fal
         """Base units that may still fill in the worst case (>= 0): a replace under way counts."""
         if not self.is_open:
             return ZERO
+        return max(ZERO, self._most_wanted_units - self.cum_units)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing more can fill, even if a replace under way is in force already."""
+        return self.cum_units >= self._most_wanted_units
+
+    @property
+    def _most_wanted_units(self) -> Decimal:
         wanted = [r.terms.quantity_units for r in self.requests if r.terms is not None]
-        return max(ZERO, max([self.order.quantity_units, *wanted]) - self.cum_units)
+        return max([self.order.quantity_units, *wanted])
 
     def request(self, number: int) -> Request | None:
         """Return the unanswered request of this number."""
@@ -258,6 +267,15 @@ def closed(state: OrderState, status: OrderStatus, reason: str = "") -> OrderSta
     ended = Ended(status, reason) if status in ENDED else state.ended
     bare = but(state, prev=None, requests=(), queued=None, missing=False, ended=ended)
     return but_order(bare, status=status, reason=reason, in_doubt=False)
+
+
+def ended(state: OrderState, status: OrderStatus, reason: str) -> OrderState:
+    """Return the state at the end that the venue tells: one whose known size is full is filled.
+
+    The end is kept beside it: if a larger size was in force, it turns out to be what holds.
+    """
+    told = closed(state, status, reason)
+    return closed(told, "filled") if state.cum_units >= state.order.quantity_units else told
 
 
 def reopened(state: OrderState) -> OrderState:

@@ -28,7 +28,8 @@ Target = (
 - ``remainder``: what is left after an execution was taken back or changed;
 - ``adopted``: this order stays as it is, another one is opened for what the venue works.
 
-A row for a FILL leads to ``filled`` instead once nothing is left.
+A row for a FILL leads to ``filled`` instead once nothing is left: under a replace that is not
+answered nothing of its quantity either, unless the venue itself says so.
 """
 
 When = Callable[[OrderState, OrderEvent], bool]
@@ -160,7 +161,7 @@ ROWS: tuple[Row, ...] = (
     _row("T31b", _CANCEL, Kind.REJECT, "rejected", "only with nothing filled", _unfilled),
     _row("T32", _CANCEL, Kind.SEND_UNKNOWN, "same", "in doubt until the venue's truth is read"),
     _row("T33", _REPLACE, Kind.REPLACED, "prev", "nothing left under new terms: filled", _asked),
-    _row("T34", _REPLACE, Kind.FILL, "underlying", "on the old terms"),
+    _row("T34", _REPLACE, Kind.FILL, "underlying", "on old or new terms"),
     _row("T35", _REPLACE, Kind.REPLACE_REJECT, "prev"),
     _row("T36", _REPLACE, Kind.CANCEL_REQUEST, "pending_cancel", "prev of the replace is kept"),
     _row("T37a", _REPLACE, Kind.CANCELED, "canceled"),

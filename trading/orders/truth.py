@@ -16,6 +16,7 @@ from trading.orders.state import (
     but,
     but_order,
     closed,
+    ended,
     reopened,
     same_terms,
     seen,
@@ -61,11 +62,11 @@ def _settle_doubts(state: OrderState, event: OrderEvent) -> OrderState:
 
 def _in_status(state: OrderState, event: OrderEvent) -> Outcome:
     status = event.status
-    nothing_left = state.cum_units >= state.order.quantity_units
-    if nothing_left:
+    told = status == "filled" and state.cum_units >= state.order.quantity_units
+    if told or state.is_whole:
         return closed(state, "filled"), ()
     if status in ENDED and status is not None:
-        return closed(state, status, event.reason), _unless_whole(state, event)
+        return ended(state, status, event.reason), _unless_whole(state, event)
     if status == "rejected":
         end: OrderStatus = "canceled" if state.cum_units else "rejected"
         return closed(state, end, event.reason), ()

@@ -26,6 +26,7 @@ class Deny(StrEnum):
     FUTURE_PRICE = "future_price"
     STALE_SIGNAL = "stale_signal"
     NOT_RECONCILED = "not_reconciled"
+    DEGRADED = "degraded"
     SPREAD = "spread"
     NOT_TRADEABLE = "not_tradeable"
     MARKET_CLOSED = "market_closed"
@@ -55,6 +56,7 @@ class Deny(StrEnum):
     ORDER_RATE = "order_rate"
     MESSAGE_RATE = "message_rate"
     ORDER_IN_FLIGHT = "order_in_flight"
+    UNWORKABLE = "unworkable"
 
 
 EXPLAINED: dict[Deny, str] = {
@@ -73,6 +75,7 @@ EXPLAINED: dict[Deny, str] = {
     Deny.FUTURE_PRICE: "the quote was received after the decision: a clock is wrong",
     Deny.STALE_SIGNAL: "the signal was too long on its way: it opens nothing any more",
     Deny.NOT_RECONCILED: "book and venue do not agree, or the link is down: nothing leaves",
+    Deny.DEGRADED: "part of what trading needs is late or in doubt: nothing new is risked",
     Deny.SPREAD: "the spread is too wide",
     Deny.NOT_TRADEABLE: "the venue takes no orders for the symbol now",
     Deny.MARKET_CLOSED: "the market is closed",
@@ -102,6 +105,7 @@ EXPLAINED: dict[Deny, str] = {
     Deny.ORDER_RATE: "too many orders at once",
     Deny.MESSAGE_RATE: "too many messages at once",
     Deny.ORDER_IN_FLIGHT: "another order of the symbol may still fill",
+    Deny.UNWORKABLE: "the algorithm, stop or target cannot do at this venue what it is for",
 }
 """One line on each code."""
 

@@ -20,6 +20,8 @@ class TcaConfig:
         Pairs whose quotes will come; a benchmark of any other is not waited for.
     instruments
         Instruments of at least these.
+    algorithm
+        What works the orders of signals as slices; their records carry its name. Empty: nothing.
     max_quote_age_ns
         An older quote is no benchmark (> 0).
     retention_ns
@@ -41,6 +43,7 @@ class TcaConfig:
     account_currency: str
     symbols: tuple[str, ...]
     instruments: Mapping[str, Instrument] = field(default_factory=lambda: INSTRUMENTS)
+    algorithm: str = ""
     max_quote_age_ns: int = 10 * SECOND_NS
     retention_ns: int = 10 * MINUTE_NS
     lateness_ns: int = 0

@@ -4,7 +4,8 @@ from decimal import Decimal
 
 import msgspec
 
-from domain.orders import CLOSED_STATUSES, Order, OrderSide, OrderStatus, OrderType
+from domain.adjustments import ADJUSTED
+from domain.orders import CLOSED_STATUSES, Execution, Order, OrderSide, OrderStatus, OrderType
 
 _DECIDED: frozenset[OrderStatus] = frozenset({"initialized", "denied", "pending_new"})
 _ACKNOWLEDGED: frozenset[OrderStatus] = frozenset({"accepted", "triggered", "suspended"})
@@ -122,6 +123,12 @@ def _trigger(order: Order, before: OrderFacts | None) -> Decimal | None:
 def _earliest(one: int | None, other: int | None) -> int | None:
     known = [ts_ns for ts_ns in (one, other) if ts_ns is not None]
     return min(known, default=None)
+
+
+def was_dealt(record: Order | Execution) -> bool:
+    """Say whether a record is of a deal; one that stands for an adjustment has cost nothing."""
+    name = record.venue_order_id if isinstance(record, Order) else record.execution_id
+    return not name.startswith(ADJUSTED)
 
 
 def span_ns(start_ns: int | None, end_ns: int | None) -> int | None:

@@ -15,7 +15,7 @@ from domain.quality import ExecutionQuality, OrderQuality, QualityCode, QualityE
 from domain.ticks import TickArray
 from trading.tca.config import TcaConfig
 from trading.tca.corrections import is_correction, known_as
-from trading.tca.facts import fold
+from trading.tca.facts import fold, was_dealt
 from trading.tca.outliers import Outliers
 from trading.tca.snapshots import STATE_VERSION, MonitorState, dump, load
 from trading.tca.tape import BEGINNING_NS, QuoteTape, TapeState
@@ -145,7 +145,8 @@ class QualityMonitor:
         Parameters
         ----------
         algorithm
-            Name of the algorithm that works it; empty: none, or as said before.
+            Name of the algorithm that works it; empty: that of the settings for a slice, else none,
+            or as said before.
 
         Raises
         ------
@@ -210,12 +211,18 @@ class QualityMonitor:
                     track.forgotten += dropped.sums(facts.decided_ns, facts.ended_ns)
 
     def _learn(self, order: Order, algorithm: str) -> None:
+        if not was_dealt(order):
+            return
         self._check(order.symbol, f"order {order.client_order_id}")
         track = self._track(order.client_order_id)
+        if order.parent_id and not order.group_id:
+            algorithm = algorithm or self.config.algorithm
         track.learn(fold(track.facts, order, algorithm), self._tapes, self.config)
         track.share(self._orders, self._tapes, self.config)
 
     def _enter(self, execution: Execution) -> list[Quality]:
+        if not was_dealt(execution):
+            return []
         self._check(execution.symbol, f"execution {execution.execution_id}")
         track = self._track(execution.client_order_id)
         found: list[Quality] = []

@@ -16,7 +16,7 @@ from domain.quality import ExecutionQuality, OrderQuality, QualityEvent
 from domain.ticks import TickArray, new_records
 from trading.tca.config import TcaConfig
 from trading.tca.corrections import is_correction, known_as
-from trading.tca.facts import OrderFacts, fold
+from trading.tca.facts import OrderFacts, fold, was_dealt
 from trading.tca.outliers import Outliers
 from trading.tca.tape import QuoteTape, TapeState
 from trading.tca.tracks import FillTrack, OrderTrack
@@ -90,7 +90,7 @@ def evaluate(
     tapes = {symbol: _whole(config, symbol, quotes, until_ns) for symbol in config.symbols}
     tracks: dict[str, OrderTrack] = {}
     facts: dict[str, OrderFacts] = {}
-    for order in orders:
+    for order in filter(was_dealt, orders):
         _check(config, order.symbol)
         name = order.client_order_id
         facts[name] = fold(facts.get(name), order, (algorithms or {}).get(name, ""))
@@ -98,7 +98,7 @@ def evaluate(
         tracks[name] = OrderTrack(name)
         tracks[name].learn(fact, tapes, config)
     fills: list[FillTrack] = []
-    for execution in _standing(executions, facts):
+    for execution in _standing(filter(was_dealt, executions), facts):
         _check(config, execution.symbol)
         track = tracks.setdefault(execution.client_order_id, OrderTrack(execution.client_order_id))
         track.add(execution, tapes, config)

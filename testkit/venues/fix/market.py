@@ -12,10 +12,12 @@ Message = dict[int, str]
 """One message; 35 is its type."""
 
 _BUY = "1"
-_MARKET, _LIMIT, _STOP, _STOP_LIMIT = "1", "2", "3", "4"
+_MARKET, _LIMIT, _STOP, _STOP_LIMIT, _TOUCHED, _PEGGED = "1", "2", "3", "4", "J", "P"
+_WAITING = {_STOP, _STOP_LIMIT, _TOUCHED, _PEGGED}
+"""Types that wait for a price; a pegged order is taken as a trailing stop."""
 _IMMEDIATE, _ALL_OR_NONE, _GOOD_TILL_DATE = {"3", "4"}, "4", "6"
 _NONE = "NONE"
-_TERMS = frozenset({38, 40, 44, 59, 99, 126})
+_TERMS = frozenset({18, 38, 40, 44, 59, 99, 126, 211})
 _ECHOED = _TERMS | {1, 15, 54, 55}
 
 
@@ -157,6 +159,8 @@ class Market:
             return "13", "whole units only"
         if message[40] == _MARKET and message[55] not in self._quotes:
             return "99", "no price"
+        if message[40] == _PEGGED and (message.get(18) != "a" or 211 not in message):
+            return "11", "no trailing stop peg"
         return None
 
     def _cancel(self, message: Message) -> Iterator[Message]:
@@ -237,7 +241,9 @@ class Market:
         bid, ask = self._quotes.get(order.fields[55], (None, None))
         price = ask if order.is_buy else bid
         kind, immediate = order.fields[40], order.fields.get(59) in _IMMEDIATE
-        waits = kind in {_STOP, _STOP_LIMIT} and not order.triggered
+        waits = kind in _WAITING and not order.triggered
+        if price is not None and kind == _PEGGED:
+            _trail(order, price)
         if price is not None and waits and _reached(order, price):
             order.triggered, waits = True, False
             yield self._report(order, "L")
@@ -292,7 +298,19 @@ def _cancel_reject(message: Mapping[int, str], order: Working | None, to: str) -
 
 def _reached(order: Working, price: Decimal) -> bool:
     stop = Decimal(order.fields[99])
-    return price >= stop if order.is_buy else price <= stop
+    # A stop buys above the market, an order that waits to be touched buys below it.
+    rises = order.is_buy is (order.fields[40] != _TOUCHED)
+    return price >= stop if rises else price <= stop
+
+
+def _trail(order: Working, price: Decimal) -> None:
+    """Move the stop of a trailing order after the market, only ever closer to it."""
+    moved = price + Decimal(order.fields[211])
+    stop = Decimal(order.fields.get(99) or moved)
+    order.fields = {
+        **order.fields,
+        99: format(min(stop, moved) if order.is_buy else max(stop, moved), "f"),
+    }
 
 
 def _beyond(order: Working, price: Decimal) -> bool:

@@ -66,6 +66,8 @@ class ScriptedCounterparty:
         dup: bool = False,
         resend: bool = False,
         checksum_offset: int = 0,
+        sent_at: str = "",
+        first_sent_at: str | None = None,
     ) -> int:
         """Send a message and return its number.
 
@@ -77,12 +79,16 @@ class ScriptedCounterparty:
             PossDupFlag (43=Y, with OrigSendingTime), PossResend (97=Y).
         checksum_offset
             See `wire.frame`.
+        sent_at, first_sent_at
+            SendingTime (52) and OrigSendingTime (122) as FIX writes them; by default now. An empty
+            OrigSendingTime is left out.
         """
         number = self.next_seq if seq is None else seq
         if seq is None:
             self.next_seq += 1
-        now = utc_now()
-        flags = [(43, "Y"), (122, now)] if dup else []
+        now = sent_at or utc_now()
+        first = now if first_sent_at is None else first_sent_at
+        flags = [(43, "Y"), *([(122, first)] if first else [])] if dup else []
         flags += [(97, "Y")] if resend else []
         head = [(35, kind), (34, str(number)), (49, self._own), (52, now), (56, self._other)]
         self._connected().sendall(frame([*head, *flags, *fields], checksum_offset))

@@ -47,7 +47,7 @@ class Book:
 
     def __init__(self, account: str, wall_ns: Callable[[], int], pip_parts: int = 2) -> None:
         self.account = account
-        self._pip_parts = pip_parts
+        self.pip_parts = pip_parts
         self.wall_ns = wall_ns
         self.orders: list[BookOrder] = []
         self.fills: list[Fill] = []
@@ -57,7 +57,7 @@ class Book:
 
     def min_tick(self, symbol: str) -> Decimal:
         """Return the price grid of a pair."""
-        return Decimal("0.01" if symbol.endswith("JPY") else "0.0001") / self._pip_parts
+        return Decimal("0.01" if symbol.endswith("JPY") else "0.0001") / self.pip_parts
 
     def moment(self, ts_ns: int) -> datetime:
         """Return a time in UTC."""

@@ -21,7 +21,7 @@ class Gate:
     app
         The routes.
     token, account_id
-        The only ones that are let in.
+        The only ones that are let in; `tokens` may be changed while it runs.
     faults
         Switches.
     cut
@@ -41,13 +41,14 @@ class Gate:
         requests_per_s: int,
     ) -> None:
         self._app = app
-        self._token = token
+        self.tokens = {token}
         self._account_id = account_id
         self._faults = faults
         self._cut = cut
         self.limit = requests_per_s
         self._recent: deque[float] = deque()
         self.busiest = 0
+        self.requests = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer it here."""
@@ -67,11 +68,12 @@ class Gate:
         while self._recent and now_s - self._recent[0] >= 1.0:
             self._recent.popleft()
         self._recent.append(now_s)
+        self.requests += 1
         self.busiest = max(self.busiest, len(self._recent))
         if len(self._recent) > self.limit or self._faults.take("rate_limits"):
             return 429, "Rate limit exceeded"
         headers = dict(scope["headers"])
-        if headers.get(b"authorization") != f"Bearer {self._token}".encode():
+        if headers.get(b"authorization") not in {f"Bearer {one}".encode() for one in self.tokens}:
             return 401, "Insufficient authorization to perform request."
         parts = scope["path"].split("/")
         if len(parts) > 3 and parts[2] == "accounts" and parts[3] != self._account_id:

@@ -7,6 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from brokers.fix.config import FixConfig
+from brokers.secret_file import SecretFile
 from domain.errors import BadUse
 from tests.brokers.fix.rigs import EURUSD, PASSWORD
 
@@ -39,6 +40,9 @@ def config(folder: Path, **changes: object) -> FixConfig:
         {"heartbeat_s": 0},
         {"reconnect_s": -1},
         {"answer_timeout_s": 0.0},
+        {"sender_sub": "A\x01B"},
+        {"target_sub": "Köln"},
+        {"order_types": frozenset({"stop", "limit"})},
     ],
 )
 def test_setting_out_of_bounds_is_refused(tmp_path: Path, wrong: dict[str, object]) -> None:
@@ -51,6 +55,20 @@ def test_password_is_in_no_repr(tmp_path: Path) -> None:
     """Whoever prints the settings prints stars."""
     assert PASSWORD not in repr(config(tmp_path))
     assert PASSWORD not in str(config(tmp_path))
+
+
+def test_password_comes_from_its_file(tmp_path: Path) -> None:
+    """The file stands for the setting, without the line end that editors leave, as it is now."""
+    path = tmp_path / "password"
+    path.write_text("first\n")
+    found = config(tmp_path, password_file=SecretFile(path, "the FIX password"))
+    assert found.secret() == SecretStr("first")
+    assert "first" not in repr(found)
+    path.write_text("second-one\n")
+    assert found.secret() == SecretStr("second-one")
+    path.unlink()
+    with pytest.raises(BadUse, match=r"the FIX password in .* cannot be read: FileNotFoundError"):
+        found.open()
 
 
 def test_missing_engine_is_said_in_one_line(

@@ -7,12 +7,14 @@ import threading
 import time
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 pytest.importorskip("quickfix")
 
+from brokers.gateway import Gateway
 from domain.errors import Retry
-from domain.order_events import EventKind
+from domain.order_events import EventKind, OrderEvent
 from tests.brokers.fix.rigs import (
     OpenRig,
     Rig,
@@ -23,7 +25,8 @@ from tests.brokers.fix.rigs import (
     report,
     submit,
 )
-from trading.venues import Cancel, NotSent, Submit, VenueSnapshot
+from trading.orders.book import OrderBook
+from trading.venues import Barred, Cancel, NotSent, Submit, VenueSnapshot
 
 
 def test_cut_before_the_answer_leaves_the_order_in_doubt_and_asks_after_the_next_logon(
@@ -129,6 +132,20 @@ def test_fill_before_the_acknowledgement_answers_the_order(open_rig: OpenRig) ->
     assert rig.events(EventKind.SEND_UNKNOWN) == []
 
 
+def test_rounded_price_is_told_once_whatever_comes_first(rig: Rig) -> None:
+    """On the wire it is on the grid; the book hears of it with the fill, and not again."""
+    rig.start()
+    order = an_order(limit_price=Decimal("1.1000049"))
+    assert submit(rig, order)[44] == "1.10000"
+    rig.peer.send("8", fill(order, "E1", 4_000, 4_000))
+    told = rig.until_told(EventKind.REPLACED)
+    assert told.terms is not None
+    assert (told.request, told.terms.limit_price) == (-1, Decimal("1.10000"))
+    rig.peer.send("8", report(order, "0", "1", t14="4000", t151="6000"))
+    rig.until_told(EventKind.ACK)
+    assert [one.kind for one in rig.events()] == [EventKind.FILL, EventKind.REPLACED, EventKind.ACK]
+
+
 def test_bust_takes_back_and_a_correction_replaces_an_execution(rig: Rig) -> None:
     """150=H and 150=G name the execution (19) that they change."""
     rig.start()
@@ -170,6 +187,30 @@ def test_replace_and_cancel_chain_their_names(rig: Rig) -> None:
     assert (canceled.request, canceled.reason) == (2, "requested")
 
 
+def test_kill_names_an_order_as_it_was_replaced_in_an_earlier_life(rig: Rig) -> None:
+    """OrigClOrdID of its cancel is the name that the journal knows to be in force."""
+    rig.start()
+    order = an_order()
+    name = submit(rig, order)[11]
+    rig.venue.send(a_replace(order, 20_000, request=1))
+    rig.peer.expect("G")
+    rig.peer.send("8", report(order, "5", "5", request_name=name + "01", t41=name, t38="20000"))
+    replaced = rig.until_told(EventKind.REPLACED)
+    wanted = msgspec.structs.replace(order, status="initialized")
+    book = OrderBook(order.account).fold(
+        [
+            wanted,
+            OrderEvent(EventKind.SUBMIT, name, 0, 0),
+            OrderEvent(EventKind.REPLACE_REQUEST, name, 0, 0, request=1, terms=replaced.terms),
+            replaced,
+        ]
+    )
+    gateway = Gateway(rig.venue, lambda: None, lambda: 1)
+    gateway.adopt(book.open_states())
+    assert gateway.kill("fire").canceled == (name,)
+    assert rig.peer.expect("F")[41] == name + "01"
+
+
 def test_refused_cancel_names_the_request_and_whether_the_order_is_known(rig: Rig) -> None:
     """OrderCancelReject (9): 434 says cancel or replace, 102=1 says that the order is unknown."""
     rig.start()
@@ -197,6 +238,8 @@ def test_refusal_that_names_only_a_number_finds_its_order(rig: Rig, kind: str) -
     event = rig.until_told(EventKind.REJECT)
     assert (event.client_order_id, event.request) == (order.client_order_id, 0)
     assert event.reason == ("bad_terms" if kind == "3" else "not_authorised")
+    bars = [told.reason for told in rig.told if isinstance(told, Barred)]
+    assert bars == ([] if kind == "3" else ["not_authorised"])
 
 
 def test_unreadable_report_is_told_as_a_gap_and_the_session_goes_on(rig: Rig) -> None:

@@ -1,5 +1,7 @@
 """Sessions from 17:00 to 17:00 New York, through both changes of the clocks."""
 
+from datetime import time
+
 import pytest
 
 from brokers.fix.schedule import SessionKind, session_start_ns
@@ -35,3 +37,45 @@ def test_session_begins_at_the_roll(kind: SessionKind, now: str, start: str) -> 
 def test_no_session_while_the_market_is_closed(kind: SessionKind, now: str) -> None:
     """From Friday 17:00 on, at the weekend, at Christmas."""
     assert session_start_ns(kind, parse_ns(now)) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "now", "start"),
+    [
+        ("daily", "2026-01-05T21:54:59", "2026-01-04T22:05:00.000Z"),
+        ("daily", "2026-01-05T21:55:00", None),
+        ("daily", "2026-01-05T22:04:59", None),
+        ("daily", "2026-01-05T22:05:00", "2026-01-05T22:05:00.000Z"),
+        ("daily", "2026-01-04T22:04:59", None),
+        ("daily", "2026-03-09T21:04:59", None),
+        ("daily", "2026-03-09T21:05:00", "2026-03-09T21:05:00.000Z"),
+        ("weekly", "2026-01-04T22:04:59", None),
+        ("weekly", "2026-01-04T22:05:00", "2026-01-04T22:05:00.000Z"),
+        ("weekly", "2026-01-06T22:00:00", "2026-01-04T22:05:00.000Z"),
+        ("weekly", "2026-01-09T21:54:59", "2026-01-04T22:05:00.000Z"),
+        ("weekly", "2026-01-09T21:55:00", None),
+    ],
+)
+def test_session_keeps_the_hours_that_were_agreed(
+    kind: SessionKind, now: str, start: str | None
+) -> None:
+    """From 17:05 to 16:55 New York: a break every day, or one from Friday to Sunday."""
+    found = session_start_ns(kind, parse_ns(now), time(17, 5), time(16, 55))
+
+    assert (None if found is None else iso(found)) == start
+
+
+@pytest.mark.parametrize(
+    ("now", "start"),
+    [
+        ("2026-01-05T12:59:59", None),
+        ("2026-01-05T13:00:00", "2026-01-05T13:00:00.000Z"),
+        ("2026-01-05T20:59:59", "2026-01-05T13:00:00.000Z"),
+        ("2026-01-05T21:00:00", None),
+    ],
+)
+def test_session_within_one_day_ends_on_it(now: str, start: str | None) -> None:
+    """From 08:00 to 16:00 New York."""
+    found = session_start_ns("daily", parse_ns(now), time(8), time(16))
+
+    assert (None if found is None else iso(found)) == start

@@ -1,6 +1,7 @@
 """Commands to messages, reports to events: what each field comes from."""
 
 from decimal import Decimal
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -12,22 +13,30 @@ from brokers.fix.rejections import (
     BUSINESS_REJECTIONS,
     CANCEL_REJECTIONS,
     ORDER_REJECTIONS,
+    bar_of,
     is_refused_logon,
     order_rejection,
 )
 from brokers.fix.reports import Reader, cancel_reject
 from brokers.fix.requests import message_of
 from brokers.fix.tags import Tag
-from brokers.fix.terms import capabilities, status_of, terms_fields
+from brokers.fix.terms import (
+    BY_AGREEMENT,
+    capabilities,
+    status_of,
+    terms_fields,
+    terms_of_report,
+)
 from domain.errors import Drop
 from domain.nanos import parse_ns
 from domain.order_events import EventKind
-from domain.orders import OrderTerms, terms_of
+from domain.orders import OrderSide, OrderTerms, OrderType, terms_of
 from domain.reasons import Reason
 from tests.brokers.fix.rigs import EURUSD, a_replace, an_order, fill, report
 from trading.venues import Cancel, Command, Submit, Unsupported
 
 NOW = parse_ns("2026-01-05T10:00:00")
+ABLE = capabilities(1.0)
 READER = Reader({"EUR/USD": "EURUSD"}, lambda _name: None)
 
 
@@ -38,7 +47,7 @@ def message(kind: str, fields: list[tuple[int, str]]) -> FixMessage:
 
 def test_new_order_says_everything_once() -> None:
     """Every field of a NewOrderSingle, by its number."""
-    found = message_of(Submit(an_order()), "ACC-1", EURUSD, NOW)
+    found = message_of(Submit(an_order()), "ACC-1", EURUSD, ABLE, NOW)
 
     assert found.kind == "D"
     assert dict(found.fields) == {
@@ -62,7 +71,7 @@ def test_every_message_about_an_order_carries_strategy_user_and_model() -> None:
     order = an_order()
     commands: list[Command] = [Submit(order), a_replace(order, 5_000, 1), Cancel(order, 2, 1)]
     for command in commands:
-        found = message_of(command, "ACC-1", EURUSD, NOW)
+        found = message_of(command, "ACC-1", EURUSD, ABLE, NOW)
         assert found.get(Tag.TEXT) == f"trend/{order.model_id}"
         assert found.parties[0][0] == (448, "mira")
 
@@ -77,7 +86,7 @@ def test_good_till_date_and_stop_limit_have_their_fields() -> None:
         trigger_price=Decimal("1.1"),
         expire_ns=NOW,
     )
-    assert {int(tag): value for tag, value in terms_fields(terms)} == {
+    assert {int(tag): value for tag, value in terms_fields(terms, "buy", ABLE)} == {
         38: "10000",
         40: "4",
         44: "1.2",
@@ -90,8 +99,9 @@ def test_good_till_date_and_stop_limit_have_their_fields() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"order_type": "trailing_stop"},
-        {"order_type": "take_profit"},
+        {"order_type": "trailing_stop", "trailing_distance": Decimal(1)},
+        {"order_type": "market_if_touched", "trigger_price": Decimal(1)},
+        {"trailing_distance": Decimal(1)},
         {"order_type": "market", "time_in_force": "GTC"},
         {"trigger_side": "mid"},
         {"position_effect": "reduce_only"},
@@ -102,15 +112,73 @@ def test_what_fix_cannot_say_is_refused_before_it_is_sent(change: dict[str, obje
     """A term is never left out in silence."""
     terms = msgspec.structs.replace(terms_of(an_order()), **change)
     with pytest.raises(Unsupported):
-        terms_fields(terms)
+        terms_fields(terms, "buy", ABLE)
 
 
 def test_every_allowed_pair_of_type_and_time_can_be_said() -> None:
     """The capability table promises nothing that the translation refuses."""
-    for kind, times in capabilities(1.0).times_in_force.items():
+    able = capabilities(1.0, BY_AGREEMENT)
+    assert set(able.times_in_force) == set(get_args(OrderType))
+    for kind, times in able.times_in_force.items():
         for time in times:
-            terms = OrderTerms(quantity_units=Decimal(1), order_type=kind, time_in_force=time)
-            assert dict(terms_fields(terms))[Tag.ORDER_QTY] == "1"
+            distance = Decimal(1) if kind == "trailing_stop" else None
+            terms = OrderTerms(Decimal(1), kind, time, trailing_distance=distance)
+            assert dict(terms_fields(terms, "buy", able))[Tag.ORDER_QTY] == "1"
+
+
+@pytest.mark.parametrize(("side", "offset"), [("buy", "0.0050"), ("sell", "-0.0050")])
+def test_trailing_stop_is_a_peg_behind_the_market(side: OrderSide, offset: str) -> None:
+    """40=P, 18=a, and a signed offset in price that moves with the market."""
+    able = capabilities(1.0, BY_AGREEMENT)
+    terms = OrderTerms(
+        Decimal(1),
+        "trailing_stop",
+        "GTC",
+        trigger_price=Decimal("1.2"),
+        trailing_distance=Decimal("0.0050"),
+    )
+    wire = [(int(tag), value) for tag, value in terms_fields(terms, side, able) if value]
+
+    assert dict(wire) == {
+        18: "a",
+        38: "1",
+        40: "P",
+        59: "1",
+        99: "1.2",
+        211: offset,
+        835: "0",
+        836: "0",
+    }
+    found = terms_of_report(message("8", wire), None)
+    assert found is not None
+    assert (found.order_type, found.trailing_distance) == ("trailing_stop", Decimal("0.0050"))
+
+
+def test_peg_that_does_not_trail_is_no_order_of_ours() -> None:
+    """40=P without 18=a would be followed by other rules: it is not guessed at."""
+    with pytest.raises(Drop):
+        terms_of_report(message("8", [(38, "1"), (40, "P"), (18, "P R")]), None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked", "letter", "tag"),
+    [
+        ("take_profit", {"limit_price": Decimal("1.2")}, "2", 44),
+        ("take_profit", {"trigger_price": Decimal("1.2")}, "2", 44),
+        ("stop_loss", {"trigger_price": Decimal("1.2")}, "3", 99),
+        ("market_if_touched", {"trigger_price": Decimal("1.2")}, "J", 99),
+    ],
+)
+def test_protective_orders_come_back_as_what_was_asked(
+    kind: OrderType, asked: dict[str, Any], letter: str, tag: int
+) -> None:
+    """A take profit is a limit there and a stop loss a stop: their letter says nothing else."""
+    able = capabilities(1.0, BY_AGREEMENT)
+    terms = OrderTerms(Decimal(1), kind, "GTC", **asked)
+    wire = [(int(name), value) for name, value in terms_fields(terms, "sell", able) if value]
+
+    assert (dict(wire)[40], dict(wire)[tag]) == (letter, "1.2")
+    assert terms_of_report(message("8", wire), terms) == terms
 
 
 @pytest.mark.parametrize(
@@ -252,6 +320,17 @@ def test_reject_codes_are_total() -> None:
     assert all(str(code) in BUSINESS_REJECTIONS for code in range(8))
     for table in (ORDER_REJECTIONS, CANCEL_REJECTIONS, BUSINESS_REJECTIONS):
         assert table["no such code"].reason is Reason.OTHER
+
+
+def test_the_codes_that_bar_the_account_are_told_from_those_of_one_order() -> None:
+    """Of orders: who we are, and which account. Of other messages: what we may do."""
+    orders = [str(code) for code in (*range(16), 99)]
+    rejected = {code: bar_of(message("8", [(103, code)])) for code in orders}
+    assert [code for code, bar in rejected.items() if bar is not None] == ["9", "15"]
+    turned_away = {str(code): bar_of(message("j", [(380, str(code))])) for code in range(8)}
+    assert [code for code, bar in turned_away.items() if bar is not None] == ["6"]
+    assert bar_of(message("9", [(102, "15")])) is None
+    assert bar_of(message("8", [(150, "0")])) is None
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from domain.order_events import EventKind, OrderEvent
 from domain.orders import terms_of
 from domain.reasons import Reason
 from tests.brokers.ib.rig import ASK, BID, Rig, a_market_order, an_order
-from trading.venues import Cancel, NotSent, Replace
+from trading.venues import Barred, Cancel, NotSent, Replace
 
 
 def test_a_cut_before_any_answer_leaves_the_submit_in_doubt(rig: Rig) -> None:
@@ -301,6 +301,9 @@ def test_a_gateway_that_allows_reading_only_halts_trading(rig: Rig) -> None:
     rig.until(lambda: not rig.links()[-1].up)
     with pytest.raises(NotSent):
         rig.submit(an_order())
+    rig.until(lambda: any(isinstance(event, Barred) for event in rig.events))
+    (bar,) = [event for event in rig.events if isinstance(event, Barred)]
+    assert (bar.reason, bar.why[:5], bar.venue) == (Reason.NOT_AUTHORISED, "321: ", "ib")
 
 
 def test_a_warning_about_an_order_is_no_event(rig: Rig) -> None:

@@ -205,10 +205,11 @@ def test_a_replace_changes_price_and_quantity_under_the_same_id(rig: Rig) -> Non
 
 
 def test_a_replace_off_the_grid_is_refused_and_the_order_stays(rig: Rig) -> None:
-    """110 on a change leaves the order as it was."""
+    """110 on a change leaves the order as it was; the grid has become coarser since the logon."""
     order = rig.submit(an_order())
     rig.until_kinds(order, "ack")
-    wanted = replace(terms_of(order), limit_price=Decimal("1.09501"))
+    rig.gateway.book.pip_parts = 1
+    wanted = replace(terms_of(order), limit_price=Decimal("1.09505"))
     rig.venue.send(Replace(order, wanted, request=1))
     rig.until_kinds(order, "ack", "replace_reject")
     assert rig.last(order, EventKind.REPLACE_REJECT).reason == Reason.BAD_PRICE
@@ -244,14 +245,15 @@ def test_a_change_by_a_person_is_an_unasked_replace(rig: Rig) -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"limit_price": Decimal("1.09001")}, Reason.BAD_PRICE),
+        ({"limit_price": Decimal("1.09005")}, Reason.BAD_PRICE),
         ({"quantity_units": Decimal(0)}, Reason.BAD_QUANTITY),
     ],
 )
 def test_an_order_that_tws_refuses_is_rejected_with_our_word(
     rig: Rig, changes: dict[str, Any], reason: Reason
 ) -> None:
-    """110 and 434 of a new order."""
+    """110, where the grid has become coarser since the logon, and 434 of a new order."""
+    rig.gateway.book.pip_parts = 1
     order = rig.submit(an_order(**changes))
     rig.until_kinds(order, "reject")
     assert (rig.last(order, EventKind.REJECT).reason, rig.gateway.book.orders) == (reason, [])

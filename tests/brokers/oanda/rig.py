@@ -16,7 +16,7 @@ from domain.ids import client_order_id
 from domain.order_events import EventKind, OrderEvent
 from domain.orders import Order
 from testkit.venues.oanda.server import ACCOUNT, OandaServer
-from trading.venues import Cancel, LinkEvent, Submit, VenueEvent
+from trading.venues import Barred, Cancel, LinkEvent, Submit, Unsent, VenueEvent
 
 CANARY = "canary-7f3a9c1e5b2d4680-do-not-log"
 UNITS = Decimal(10_000)
@@ -52,7 +52,8 @@ class OandaRig:
         self.token.write_text(CANARY + "\n", encoding="ascii")
         self._settings = {
             "url": self.server.url,
-            "reply_timeout_s": 0.5,
+            # A busy machine must not look like a broker that is silent.
+            "reply_timeout_s": 3.0,
             "silence_s": 3.0,
             "backoff_s": 0.01,
             "max_backoff_s": 0.05,
@@ -127,6 +128,15 @@ class OandaRig:
         """Return what was said about connections."""
         return [e for e in list(self.heard) if isinstance(e, LinkEvent)]
 
+    def bars(self) -> list[Barred]:
+        """Return what was said of the account being barred."""
+        return [e for e in list(self.heard) if isinstance(e, Barred)]
+
+    def unsent(self) -> list[tuple[str, str]]:
+        """Return the commands that never left, each with the reason."""
+        found = [e for e in list(self.heard) if isinstance(e, Unsent)]
+        return [(e.command.order.client_order_id, e.reason) for e in found]
+
     def wait(self, order: Order, kind: EventKind) -> OrderEvent:
         """Wait for an event of an order and return the first of its kind."""
         self.until(lambda: kind in self.kinds(order))
@@ -134,7 +144,8 @@ class OandaRig:
 
     def answered(self, order: Order) -> list[EventKind]:
         """Wait for anything to be said about an order, and return its kinds."""
-        self.until(lambda: bool(self.of(order)))
+        name = order.client_order_id
+        self.until(lambda: bool(self.of(order)) or name in dict(self.unsent()))
         return self.kinds(order)
 
     def until(self, done: Callable[[], bool], timeout_s: float = 5.0) -> None:

@@ -370,6 +370,34 @@ def test_an_order_that_was_made_elsewhere_is_taken_over(rig: OandaRig) -> None:
     assert fill.venue_order_id == external.venue_order_id  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("began", ["before the logon", "after it"])
+def test_a_cancel_of_an_order_that_was_made_elsewhere_is_answered_once(
+    rig: OandaRig, began: str
+) -> None:
+    """Under the name that it has here, and with the number of the request: nothing is in doubt."""
+    if began == "before the logon":
+        rig.venue.stop()
+    request = {
+        "type": "LIMIT",
+        "instrument": "EUR_USD",
+        "units": "10",
+        "price": "1.05000",
+        "timeInForce": "GTC",
+    }
+    _, reply = rig.server.exchange.create(request, "r1")
+    theirs = rig.resting(venue_order_id=reply["orderCreateTransaction"]["id"])
+    if began == "before the logon":
+        rig.venue = rig.new_venue()
+        rig.start()
+    else:
+        rig.settled()
+    rig.cancel(theirs, request=7)
+    canceled = rig.wait(theirs, EventKind.CANCELED)
+    assert (canceled.request, canceled.venue_order_id) == (7, theirs.venue_order_id)
+    rig.venue.stop()
+    assert rig.kinds(theirs) == [EventKind.CANCELED]
+
+
 def test_financing_is_a_charge_beside_any_fill(rig: OandaRig) -> None:
     """It names the pair, the amount and the account's currency."""
     rig.server.exchange.finance("EUR_USD", Decimal("-1.2345"))

@@ -65,7 +65,7 @@ def test_no_public_object_shows_it(monkeypatch: pytest.MonkeyPatch) -> None:
     token = Token("OANDA_TEST_TOKEN")
     config = OandaConfig(ACCOUNT, frozenset({ACCOUNT}), token)
     assert token.read().get_secret_value() == CANARY
-    for thing in (token, config, BearerAuth(token), RestClient(config, print)):
+    for thing in (token, config, BearerAuth(token), RestClient(config, print, print)):
         assert CANARY not in repr(thing)
         assert CANARY not in str(thing)
         assert CANARY not in repr(vars(thing))

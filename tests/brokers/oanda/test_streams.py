@@ -3,11 +3,9 @@
 from decimal import Decimal
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from brokers.oanda.prices import OandaPrices, PriceTick, tick_of
-from brokers.oanda.streams import WatchedStream
 from domain.errors import Drop
 from domain.order_events import EventKind
 from domain.reasons import Reason
@@ -58,38 +56,6 @@ def test_a_price_that_does_not_say_whether_it_may_be_traded_on_may_not() -> None
     tick = tick_of({k: v for k, v in PRICE.items() if k != "tradeable"}, 7)
     assert tick is not None
     assert not tick.tradeable
-
-
-def stream(rig: OandaRig, seed: int = 1) -> WatchedStream:
-    """Return a stream that nobody runs."""
-
-    async def up() -> None:
-        pass
-
-    return WatchedStream(
-        rig.config(backoff_s=0.5, max_backoff_s=30.0),
-        "/",
-        {},
-        on_line=print,
-        on_up=up,
-        on_down=print,
-        jitter=np.random.default_rng(seed),
-    )
-
-
-def test_waits_double_up_to_a_bound_with_jitter_that_a_seed_repeats(tmp_path: Path) -> None:
-    """Between half and the whole of 0.5, 1, 2, 4 ... 30 seconds."""
-    rig = OandaRig(tmp_path)
-    try:
-        waits = [stream(rig).wait_s(n) for n in range(1, 2_000)]
-        one, other = stream(rig), stream(rig)
-        assert [one.wait_s(n) for n in range(1, 9)] == [other.wait_s(n) for n in range(1, 9)]
-        for failures, wait_s in enumerate(waits, start=1):
-            longest = min(30.0, 0.5 * 2 ** min(failures - 1, 16))
-            assert longest / 2 <= wait_s <= longest
-        assert len({one.wait_s(1) for _ in range(5)}) == 5
-    finally:
-        rig.close()
 
 
 def test_prices_and_transactions_are_watched_each_by_itself(tmp_path: Path) -> None:

@@ -62,6 +62,7 @@ class Desk:
 
     def __init__(self, path: Path | None = None, **settings: Any) -> None:
         self.heard: list[VenueEvent] = []
+        self._symbols: dict[str, None] = {}
         self.venue: PaperVenue = open_paper_venue(PaperVenueConfig.of(settings), path)
         self.venue.start(self.heard.append)
 
@@ -74,6 +75,7 @@ class Desk:
             for name, value in fields.items()
         }
         order = replace(ORDER, ts_event_ns=ms(at_ms), ts_recv_ns=ms(at_ms), **values)
+        self._symbols[order.symbol] = None
         self.venue.send(Submit(order))
         return order
 
@@ -88,11 +90,13 @@ class Desk:
 
     def play(self, text: str, symbol: str = "EURUSD") -> list[str]:
         """Play a tape; return what was said on it, as lines."""
+        self._symbols[symbol] = None
         return [line(e) for e in self.venue.on_records(symbol, tape(text))]
 
     def time(self, at_ms: float) -> list[str]:
-        """Let the log be complete up to a time; return what was said."""
-        return [line(e) for e in self.venue.on_time(ms(at_ms))]
+        """Let a heartbeat of every symbol come that was played or ordered; return what was said."""
+        beat = tape(f"{at_ms} *")
+        return [line(e) for s in self._symbols for e in self.venue.on_records(s, beat)]
 
     def events(self) -> list[OrderEvent]:
         """Return all that was said about orders."""

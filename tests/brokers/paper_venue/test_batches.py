@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from domain.nanos import MS_NS
 from domain.order_events import OrderEvent
 from domain.orders import Order
-from domain.ticks import Kind, TickArray, new_records
+from domain.ticks import Kind, TickArray, heartbeat, new_records
 from tests.brokers.paper_venue.market import Desk, ms
 
 COUNT = 240
@@ -89,7 +89,7 @@ def test_any_cut_of_the_tape_gives_the_same_events(seed: int, cuts: list[int], t
     for part in np.split(records, sorted(cuts)):
         parts.venue.on_records("EURUSD", part)
         if timed and len(part):
-            parts.venue.on_time(int(part["ts_recv_ns"].max()))
+            parts.venue.on_records("EURUSD", heartbeat(int(part["ts_recv_ns"].max())))
     assert len(whole.events()) > 2 * len(TYPES) - 4
     if timed:
         # Told the time, an order may hear of its end before another's tick of the same moment.

@@ -7,6 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from domain.order_events import EventKind, OrderEvent
+from domain.ticks import heartbeat
 from tests.brokers.paper_venue.market import Desk, ms
 from tests.brokers.paper_venue.test_batches import SETTINGS, TYPES, walk, work
 from trading.orders.book import OrderBook
@@ -71,7 +72,7 @@ def test_a_book_of_all_that_was_said_agrees_with_the_venue(seed: int) -> None:
         row = max(row, until)
         keeper.send(desk, command)
     desk.venue.on_records("EURUSD", records[row:])
-    desk.venue.on_time(ms(100_000))
+    desk.venue.on_records("EURUSD", heartbeat(ms(100_000)))
     assert keeper.refused == []
     snapshot = desk.venue.snapshot(None, 1)
     assert len(snapshot.orders) == len(TYPES)

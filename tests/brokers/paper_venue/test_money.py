@@ -1,20 +1,24 @@
-"""The account's money: conversion, financing, margin. Amounts are worked out by hand."""
+"""Commission, financing at the roll, and margin. Amounts are worked out by hand."""
 
 from decimal import Decimal
-from itertools import permutations
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from domain.nanos import SECOND_NS, parse_ns
+from domain.nanos import parse_ns
 from domain.order_events import OrderEvent
-from tests.brokers.paper_venue.market import START_NS, Desk, line, ms, tape
+from tests.brokers.paper_venue.market import START_NS, Desk, ms
+from trading.marks import AccountMark
+from trading.quotes import Quote
+from trading.risk.exposure import Held
 from trading.venues import AccountCharge
 
 MINUTE_MS = 60_000
-ZERO = Decimal(0)
+D = Decimal
 MARGIN: dict[str, Any] = {"margin": {"call_level": "1", "closeout_level": "0.5"}}
+FINANCED = {"long_rate": "-0.0365", "short_rate": "0.0073"}
+DAY = "financing EURUSD -11.001000 USD"
 
 
 def rolls_at(text: str) -> float:
@@ -22,119 +26,142 @@ def rolls_at(text: str) -> float:
     return (parse_ns(text) - START_NS) / 1e6
 
 
-def balance(desk: Desk) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
-    """Return balance, equity and margin used."""
-    snapshot = desk.venue.snapshot(None, 1)
-    return snapshot.balance, snapshot.equity, snapshot.margin_used
+def mark(equity: str | None, **held: tuple[str, str, str]) -> AccountMark:
+    """Return a mark of the account: signed units, mid and unrealised profit by symbol."""
+    quotes = {symbol: Quote(D(price), D(price)) for symbol, (_, price, _) in held.items()}
+    sides = {
+        symbol: Held(max(D(units), D(0)), max(-D(units), D(0)))
+        for symbol, (units, _, _) in held.items()
+    }
+    profits = {symbol: D(profit) for symbol, (_, _, profit) in held.items()}
+    return AccountMark(0, None if equity is None else D(equity), quotes, sides, profits)
 
 
-def test_without_money_positions_alone_are_kept() -> None:
+def told(desk: Desk, symbol: str, at_ms: float, seen: AccountMark) -> list[str]:
+    """Tell a symbol of a mark; return what was said."""
+    before = len(desk.said())
+    desk.venue.on_mark(symbol, ms(at_ms), seen)
+    return desk.said()[before:]
+
+
+def test_the_venue_counts_units_and_no_money() -> None:
     """Nothing is claimed that is not known."""
     desk = Desk()
     desk.submit()
     desk.play("60 1.1 1.1001")
-    assert balance(desk) == (None, None, None)
-    (position,) = desk.venue.snapshot(None, 1).positions
-    assert (position.units, position.average_price) == (Decimal(1000), Decimal("1.10010"))
-
-
-def test_a_profit_is_sold_and_a_loss_is_bought() -> None:
-    """USDJPY in a USD account: yen at the ask for a gain, at the bid for a loss."""
-    desk = Desk(money={"start_balance": "1000"}, latency_ns=0)
-    # A plain sequence: bought 1,000 at 150.010, sold at 150.110: 100 yen won, sold at 150.120.
-    desk.submit(symbol="USDJPY")
-    desk.play("60 150.000 150.010", "USDJPY")
-    desk.submit(100, symbol="USDJPY", client_order_id="ax2", side="sell")
-    desk.play("160 150.110 150.120", "USDJPY")
-    # 100 / 150.120 = 0.666134
-    assert balance(desk) == (Decimal("1000.666134"), Decimal("1000.666134"), ZERO)
-    desk.submit(200, symbol="USDJPY", client_order_id="ax3")
-    desk.play("260 150.000 150.010", "USDJPY")
-    # Open at 150.010, bid 150.000: 10 yen lost, bought at 150.000: 0.066667. The 100 yen that were
-    # won are not yet converted: sold at 150.010 now: 0.666622.
-    # 1,000 USD at 5 %: 50.
-    assert balance(desk) == (Decimal("1000.666622"), Decimal("1000.599955"), Decimal(50))
-    # From the moment on they are dollars, whatever the yen does: 100 / 150.010.
-    desk.time(MINUTE_MS)
-    desk.play(f"{MINUTE_MS + 1} 100.000 100.010", "USDJPY")
-    assert balance(desk)[0] == Decimal("1000.666622")
+    snapshot = desk.venue.snapshot(None, 1)
+    assert (snapshot.balance, snapshot.equity, snapshot.margin_used) == (None, None, None)
+    (position,) = snapshot.positions
+    assert (position.units, position.average_price) == (D(1000), D("1.10010"))
 
 
 def test_a_commission_is_charged_in_quote_currency() -> None:
     """Thirty per million of 1,100.10 dollars."""
-    desk = Desk(money={}, terms={"commission_rate": "0.00003"})
+    desk = Desk(terms={"commission_rate": "0.00003"})
     desk.submit()
     desk.play("60 1.1 1.1001")
     fill = desk.heard[-1]
     assert isinstance(fill, OrderEvent)
-    assert (fill.commission, fill.commission_currency) == (Decimal("0.033003"), "USD")
-    assert balance(desk)[0] == Decimal("99999.966997")
-
-
-FINANCED = {"long_rate": "-0.0365", "short_rate": "0.0073"}
+    assert (fill.commission, fill.commission_currency) == (D("0.033003"), "USD")
 
 
 @pytest.mark.parametrize(
-    ("side", "roll", "money", "charges"),
+    ("side", "until", "settings", "charges"),
     [
         # Mid 1.10010 x 100,000 x 3.65 % / 365 = 11.001 a day; Tuesday one day.
-        ("buy", "2024-03-05T22:00:00", {}, ["financing EURUSD -11.001000 USD"]),
+        ("buy", "2024-03-05T22:00:00", {}, [DAY]),
         # Short earns 0.73 %: 2.2002.
         ("sell", "2024-03-05T22:00:00", {}, ["financing EURUSD 2.200200 USD"]),
-        # Wednesday counts three days.
+        # Over Wednesday's roll the value date moves from Friday to Monday: three days.
+        ("buy", "2024-03-06T22:00:00", {}, [DAY, "financing EURUSD -33.003000 USD"]),
+        # Friday is a holiday of the euro: Tuesday settles on Thursday, Wednesday on Monday already,
+        # and Thursday on Tuesday.
         (
             "buy",
             "2024-03-06T22:00:00",
-            {},
-            ["financing EURUSD -11.001000 USD", "financing EURUSD -33.003000 USD"],
+            {"holidays": {"EUR": ["2024-03-08"]}},
+            ["financing EURUSD -44.004000 USD", DAY],
         ),
-        # A holiday takes Tuesday's day away.
-        ("buy", "2024-03-05T22:00:00", {"days_on": {"2024-03-05": 0}}, []),
-        # Over a weekend nothing but Wednesday's three, Thursday and Friday: 1 + 3 + 1 + 1.
+        # The venue's own table wins.
         (
             "buy",
-            "2024-03-10T21:00:00",
+            "2024-03-06T22:00:00",
+            {"terms_by_symbol": {"EURUSD": FINANCED | {"days_charged": [1, 0, 1, 3, 1, 0, 0]}}},
+            [DAY],
+        ),
+        # Wednesday's three, Thursday's one, Friday's one, none over the weekend.
+        (
+            "buy",
+            "2024-03-10T21:00:01",
             {},
-            [
-                "financing EURUSD -11.001000 USD",
-                "financing EURUSD -33.003000 USD",
-                "financing EURUSD -11.001000 USD",
-                "financing EURUSD -11.001000 USD",
-            ],
+            [DAY, "financing EURUSD -33.003000 USD", DAY, DAY],
         ),
     ],
 )
 def test_financing_is_booked_once_per_roll(
-    side: str, roll: str, money: dict[str, Any], charges: list[str]
+    side: str, until: str, settings: dict[str, Any], charges: list[str]
 ) -> None:
-    """At 17:00 New York, on the mid price, by the days that the pair charges."""
-    desk = Desk(money=money, terms_by_symbol={"EURUSD": FINANCED})
+    """At 17:00 New York, on the mid price, by the days that the value date moves on."""
+    desk = Desk(**{"terms_by_symbol": {"EURUSD": FINANCED}, **settings})
     desk.submit(side=side, quantity_units="100000")
     desk.play("60 1.1000 1.1002")
     assert desk.time(rolls_at("2024-03-05T22:00:00") - 1) == []
-    assert desk.time(rolls_at(roll)) == charges
-    assert desk.time(rolls_at(roll) + 1) == []
-    total = sum((e.amount for e in desk.heard if isinstance(e, AccountCharge)), Decimal(0))
-    assert balance(desk)[0] == 100_000 + total
+    assert desk.time(rolls_at(until)) == charges
+    assert desk.time(rolls_at(until) + 1) == []
 
 
-def test_a_charge_without_a_rate_stays_in_its_own_currency() -> None:
-    """Yen are not counted as euros: the balance is unknown until there is a rate."""
-    desk = Desk(money={"currency": "EUR"}, terms_by_symbol={"USDJPY": FINANCED})
-    desk.submit(symbol="USDJPY", quantity_units="10000")
-    desk.play("60 150.000 150.020", "USDJPY")
-    # 150.010 x 10,000 x 3.65 % / 365 = 150.01 yen.
-    assert desk.time(rolls_at("2024-03-05T22:00:00")) == ["financing USDJPY -150.010000 JPY"]
-    assert balance(desk) == (None, None, None)
-    later = rolls_at("2024-03-05T22:00:30")
-    desk.play(f"{later} 160.000 160.020", "EURJPY")
-    # A loss is bought with euros: 150.01 / 160.000 = 0.9375625, to even 0.937562.
-    assert balance(desk)[0] == Decimal("99999.062438")
+def test_a_one_day_pair_is_charged_the_weekend_on_thursday() -> None:
+    """USDCAD settles a day earlier: 1.3500 x 10,000 x 3.65 % / 365 = 1.35 a day."""
+    desk = Desk(terms_by_symbol={"USDCAD": FINANCED})
+    desk.submit(symbol="USDCAD", quantity_units="10000")
+    desk.play("60 1.3499 1.3501", "USDCAD")
+    assert desk.time(rolls_at("2024-03-08T22:00:00")) == [
+        f"financing USDCAD -{amount}0000 CAD" for amount in ("1.35", "1.35", "4.05", "1.35")
+    ]
+
+
+def test_each_side_of_a_hedged_pair_has_its_own_rate() -> None:
+    """100,000 long pay 11.001, 50,000 short earn 1.1001; netted it would be 5.5005."""
+    desk = Desk(position_mode="hedging", terms_by_symbol={"EURUSD": FINANCED})
+    desk.submit(quantity_units="100000")
+    desk.submit(client_order_id="ax2", side="sell", quantity_units="50000")
+    desk.play("60 1.1000 1.1002")
+    assert desk.time(rolls_at("2024-03-05T22:00:00")) == ["financing EURUSD -9.900900 USD"]
+
+
+def test_a_roll_values_at_the_price_before_it_and_what_was_held_then() -> None:
+    """A fill on the very first record behind the roll holds over none; the price is older."""
+    desk = Desk(terms_by_symbol={"EURUSD": FINANCED}, latency_ns=0)
+    desk.submit(quantity_units="100000")
+    desk.play("60 1.1000 1.1002")
+    roll = rolls_at("2024-03-05T22:00:00")
+    desk.submit(roll - 1, client_order_id="ax2", side="sell", quantity_units="100000")
+    said = desk.play(f"{roll} 1.2000 1.2002")
+    assert said == [DAY, f"{roll:g} fill 100000@1.20000"]
+    assert desk.time(rolls_at("2024-03-06T22:00:00")) == []
+
+
+def test_a_roll_is_charged_once_whatever_dies_after_it(tmp_path: Path) -> None:
+    """It is on disk with its charge: the same records told again bring no second one."""
+    settings: dict[str, Any] = {"terms": FINANCED}
+    first = Desk(tmp_path / "venue.db", **settings)
+    first.submit(quantity_units="100000")
+    first.play("60 1.1000 1.1002")
+    roll = rolls_at("2024-03-05T22:00:00")
+    assert first.time(roll) == [DAY]
+    second = Desk(tmp_path / "venue.db", **settings)
+    assert second.play("60 1.1000 1.1002") == []
+    assert second.time(roll + MINUTE_MS) == []
+    charges = [e for e in second.venue.events() if isinstance(e, AccountCharge)]
+    assert [(c.charge_id[:2], c.ts_event_ns) for c in charges] == [("pf", ms(roll))]
+    first.venue.close()
+    second.venue.close()
 
 
 def test_what_cannot_be_afforded_is_canceled_and_a_close_always_may() -> None:
     """20,000 EUR at 5 % of 1.10 are 1,100 dollars: too much for 1,000."""
-    desk = Desk(money={"start_balance": "1000"} | MARGIN)
+    desk = Desk(**MARGIN)
+    told(desk, "EURUSD", 0, mark("1000", EURUSD=("0", "1.1000", "0")))
     desk.submit(quantity_units="20000")
     desk.submit(client_order_id="ax2", quantity_units="10000")
     said = desk.play("60 1.1000 1.1000")
@@ -145,11 +172,36 @@ def test_what_cannot_be_afforded_is_canceled_and_a_close_always_may() -> None:
     assert said == ["160 canceled insufficient_margin", "160 fill 10000@1.10000"]
 
 
-def test_a_margin_call_cancels_openings_and_a_close_out_takes_the_largest_loss() -> None:
-    """Two positions of 550 dollars margin each on 1,200; GBPUSD loses more."""
-    desk = Desk(money={"start_balance": "1200"} | MARGIN)
-    desk.submit(quantity_units="10000")
-    desk.submit(client_order_id="ax2", symbol="GBPUSD", quantity_units="10000")
+def test_what_others_tie_up_is_not_free() -> None:
+    """10,000 GBP tie up 550 of 1,000 dollars: 450 carry 8,000 EUR (440), not 9,000 (495)."""
+    desk = Desk(**MARGIN)
+    seen = mark("1000", GBPUSD=("10000", "1.1000", "0"), EURUSD=("0", "1.1000", "0"))
+    told(desk, "EURUSD", 0, seen)
+    desk.submit(quantity_units="9000")
+    desk.submit(client_order_id="ax2", quantity_units="8000")
+    assert desk.play("60 1.1000 1.1000") == [
+        "60 canceled insufficient_margin",
+        "60 fill 8000@1.10000",
+    ]
+
+
+def test_what_is_not_known_is_not_afforded() -> None:
+    """Without a mark, and at a mark without equity, nothing is opened."""
+    desk = Desk(**MARGIN)
+    desk.submit()
+    assert desk.play("60 1.1 1.1001") == ["60 canceled insufficient_margin"]
+    told(desk, "EURUSD", 70, mark(None, EURUSD=("0", "1.1000", "0")))
+    desk.submit(100, client_order_id="ax2")
+    assert desk.play("160 1.1 1.1001") == ["160 canceled insufficient_margin"]
+
+
+def _two_positions() -> Desk:
+    """Return a desk with 10,000 each of EURUSD and GBPUSD at 1.10, and two resting orders."""
+    desk = Desk(**MARGIN)
+    for symbol in ("EURUSD", "GBPUSD"):
+        told(desk, symbol, 0, mark("1200", EURUSD=("0", "1.1", "0"), GBPUSD=("0", "1.1", "0")))
+        desk.submit(client_order_id=symbol, symbol=symbol, quantity_units="10000")
+        desk.play("60 1.1000 1.1000", symbol)
     resting: dict[str, Any] = {
         "order_type": "limit",
         "time_in_force": "GTC",
@@ -157,98 +209,61 @@ def test_a_margin_call_cancels_openings_and_a_close_out_takes_the_largest_loss()
     }
     desk.submit(client_order_id="open", limit_price="1.0000", **resting)
     desk.submit(client_order_id="close", limit_price="1.2000", side="sell", **resting)
-    desk.play("60 1.1000 1.1000")
-    desk.play("60 1.1000 1.1000", "GBPUSD")
-    assert desk.time(MINUTE_MS) == []
-    # 30 and 20 dollars lost: 1,150 over 1,097.5, above the call level.
-    desk.play(f"{MINUTE_MS + 1} 1.0980 1.0980")
-    desk.play(f"{MINUTE_MS + 1} 1.0970 1.0970", "GBPUSD")
-    assert desk.time(2 * MINUTE_MS) == []
-    # 80 and 100: 1,020 over 1,091: called; the sell that reduces stays.
-    desk.play(f"{2 * MINUTE_MS + 1} 1.0920 1.0920")
-    desk.play(f"{2 * MINUTE_MS + 1} 1.0900 1.0900", "GBPUSD")
-    assert desk.time(3 * MINUTE_MS) == ["180000 canceled margin_call"]
-    # 260 and 420: 520 over 1,066: below half, GBPUSD goes. 520 over 542 is still below the call
-    # level, so EURUSD goes too.
-    desk.play(f"{3 * MINUTE_MS + 1} 1.0740 1.0740")
-    desk.play(f"{3 * MINUTE_MS + 1} 1.0580 1.0580", "GBPUSD")
-    said = desk.time(4 * MINUTE_MS)
-    assert said == ["240000 external margin_call", "240000 external margin_call"]
-    closing = [e for e in desk.heard if isinstance(e, OrderEvent)][-2:]
-    assert [(e.symbol, e.side, e.client_order_id) for e in closing] == [
-        ("GBPUSD", "sell", ""),
-        ("EURUSD", "sell", ""),
-    ]
+    return desk
+
+
+def test_a_margin_call_cancels_openings_and_a_close_out_takes_the_largest_loss() -> None:
+    """Two positions of 550 dollars margin each on 1,200; GBPUSD loses more."""
+    desk = _two_positions()
+    # 1,150 over 1,097.5: above the call level.
+    seen = mark("1150", EURUSD=("10000", "1.0980", "-20"), GBPUSD=("10000", "1.0970", "-30"))
+    assert told(desk, "EURUSD", MINUTE_MS, seen) == []
+    # 1,020 over 1,091: called; the sell that reduces stays.
+    seen = mark("1020", EURUSD=("10000", "1.0920", "-80"), GBPUSD=("10000", "1.0900", "-100"))
+    assert told(desk, "EURUSD", 2 * MINUTE_MS, seen) == ["120000 canceled margin_call"]
+    assert told(desk, "GBPUSD", 2 * MINUTE_MS, seen) == []
+    # 520 over 1,066: below half, GBPUSD goes. 520 over 537 is still below the call level: EURUSD.
+    seen = mark("520", EURUSD=("10000", "1.0740", "-260"), GBPUSD=("10000", "1.0580", "-420"))
+    for symbol in ("EURUSD", "GBPUSD"):
+        said = told(desk, symbol, 3 * MINUTE_MS, seen)
+        assert said == ["180000 external margin_call"]
+        order = desk.events()[-1]
+        assert (order.symbol, order.side, order.client_order_id) == (symbol, "sell", "")
+        # Told again after a crash, it is no second one.
+        assert told(desk, symbol, 3 * MINUTE_MS, seen) == []
+        assert told(desk, symbol, 4 * MINUTE_MS, seen) == []
     after = 4 * MINUTE_MS + 1
     assert desk.play(f"{after} 1.0570 1.0571", "GBPUSD") == [
         f"{after} fill 10000@1.05700 margin_call"
     ]
     assert desk.play(f"{after} 1.0740 1.0741") == [f"{after} fill 10000@1.07400 margin_call"]
-    # 1,200 - 430 - 260
-    assert balance(desk) == (Decimal(510), Decimal(510), ZERO)
     assert desk.venue.snapshot(None, 1).positions == ()
 
 
 def test_a_close_out_stops_once_the_call_level_is_back() -> None:
-    """Closing the larger loss frees enough."""
-    desk = Desk(money={"start_balance": "1200"} | MARGIN)
-    desk.submit(quantity_units="2000")
-    desk.submit(client_order_id="ax2", symbol="GBPUSD", quantity_units="18000")
+    """600 over 1,650: GBPUSD loses most and frees 1,100, the 550 that are left are carried."""
+    desk = _two_positions()
+    seen = mark("600", EURUSD=("10000", "1.1000", "-1"), GBPUSD=("20000", "1.1000", "-400"))
+    assert told(desk, "GBPUSD", MINUTE_MS, seen) == ["60000 external margin_call"]
+    assert told(desk, "EURUSD", MINUTE_MS, seen) == ["60000 canceled margin_call"]
+
+
+def test_a_close_out_takes_both_sides_of_a_hedged_pair() -> None:
+    """Both tie up margin, so both go: the longs by a sale, the shorts by a purchase."""
+    desk = Desk(position_mode="hedging", **MARGIN)
+    told(desk, "EURUSD", 0, mark("1200", EURUSD=("0", "1.1", "0")))
+    desk.submit(quantity_units="10000")
+    desk.submit(client_order_id="ax2", side="sell", quantity_units="4000")
     desk.play("60 1.1000 1.1000")
-    desk.play("60 1.1000 1.1000", "GBPUSD")
-    # 720 lost of 1,200; margin 110 and 954.
-    desk.play("70 1.0600 1.0600", "GBPUSD")
-    assert desk.time(MINUTE_MS) == ["60000 external margin_call"]
-    assert desk.time(2 * MINUTE_MS) == []
-    (position, other) = desk.venue.snapshot(None, 1).positions
-    assert (position.symbol, other.symbol) == ("EURUSD", "GBPUSD")
-
-
-def _dance(order: tuple[str, ...], step_ms: int) -> dict[str, list[str]]:
-    """Play three symbols through a crash of the market, one whole step of each in turn."""
-    desk = Desk(money={"start_balance": "1500", "check_every_ns": SECOND_NS} | MARGIN, latency_ns=0)
-    first = {"EURUSD": 1.1, "GBPUSD": 1.3, "USDCHF": 0.9}
-    tapes = {}
-    for number, (symbol, price) in enumerate(first.items()):
-        desk.submit(client_order_id=symbol, symbol=symbol, quantity_units=str(6000 + number * 1000))
-        falls = [price * (1 - 0.001 * (row // 4) * (number + 1)) for row in range(80)]
-        text = "\n".join(f"{row * 250 + number} {p:.5f} {p:.5f}" for row, p in enumerate(falls))
-        tapes[symbol] = tape(text)
-    for until_ms in range(step_ms, 20_001, step_ms):
-        for symbol in order:
-            received = tapes[symbol]["ts_recv_ns"]
-            chosen = (received >= ms(until_ms - step_ms)) & (received < ms(until_ms))
-            desk.venue.on_records(symbol, tapes[symbol][chosen])
-        desk.venue.on_time(ms(until_ms))
-    told: dict[str, list[str]] = {symbol: [] for symbol in first}
-    for event in desk.events():
-        told[event.symbol].append(line(event))
-    told["*"] = [str(balance(desk))]
-    return told
-
-
-def test_whose_records_come_first_does_not_matter() -> None:
-    """Every order of the symbols, in steps of half a second or of five, ends the same way."""
-    outcomes = [
-        _dance(order, step_ms)
-        for order in permutations(("EURUSD", "GBPUSD", "USDCHF"))
-        for step_ms in (500, 5000)
-    ]
-    assert any("margin_call" in text for text in outcomes[0]["GBPUSD"])
-    assert all(outcome == outcomes[0] for outcome in outcomes)
-
-
-def test_a_roll_is_charged_once_whatever_dies_after_it(tmp_path: Path) -> None:
-    """The moment is on disk with its charge: the time told again brings no second one."""
-    settings: dict[str, Any] = {"money": {}, "terms": FINANCED}
-    first = Desk(tmp_path / "venue.db", **settings)
-    first.submit(quantity_units="100000")
-    first.play("60 1.1000 1.1002")
-    roll = rolls_at("2024-03-05T22:00:00")
-    assert first.time(roll) == ["financing EURUSD -11.001000 USD"]
-    second = Desk(tmp_path / "venue.db", **settings)
-    assert second.play("60 1.1000 1.1002") == []
-    assert second.time(roll + MINUTE_MS) == []
-    assert balance(second)[0] == Decimal("99988.999")
-    first.venue.close()
-    second.venue.close()
+    seen = AccountMark(
+        0,
+        D(300),
+        {"EURUSD": Quote(D("1.1"), D("1.1"))},
+        {"EURUSD": Held(D(10_000), D(4_000))},
+        {"EURUSD": D(-900)},
+    )
+    assert len(told(desk, "EURUSD", MINUTE_MS, seen)) == 2
+    desk.play(f"{MINUTE_MS + 1} 1.1000 1.1000")
+    fills = [(e.side, e.quantity_units) for e in desk.events()[-2:]]
+    assert fills == [("sell", D(10_000)), ("buy", D(4_000))]
+    assert desk.venue.snapshot(None, 1).positions == ()

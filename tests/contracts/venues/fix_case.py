@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from brokers.fix.config import FixConfig
+from brokers.fix.terms import BY_AGREEMENT
 from domain.instruments import INSTRUMENTS
 from testkit.venues.fix.acceptor import FAULTS, FixAcceptor
 from tests.contracts.venues.case import Misbehaviour
@@ -71,6 +72,7 @@ class FixCase:
             logon_timeout_s=1.5,
             answer_timeout_s=1.0,
             position_requests=True,
+            order_types=BY_AGREEMENT,
         )
         venue = config.open()
         self._opened.append(venue)

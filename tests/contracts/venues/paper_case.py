@@ -89,7 +89,6 @@ class PaperCase:
             return
         for symbol, (bid, ask) in self._market.items():
             self._venue.on_records(symbol, self._tick(bid, ask))
-        self._venue.on_time(self._now_ns + 1)
 
     def _tick(self, bid: Decimal, ask: Decimal) -> TickArray:
         records = new_records(1)

@@ -18,7 +18,7 @@ from domain.order_events import EventKind, OrderEvent
 from domain.orders import Order, OrderTerms
 from tests.contracts.venues.case import Misbehaviour, VenueCase
 from trading.orders.book import OrderBook
-from trading.venues import Cancel, Replace, Submit, Venue, VenueEvent
+from trading.venues import Cancel, Replace, Submit, Unsent, Venue, VenueEvent
 
 SENT_NS = parse_ns("2024-03-05T11:00:00")
 UNITS = Decimal(30_000)
@@ -102,8 +102,13 @@ class Rig:
         try:
             self.venue.send(Submit(order))
         except Reject as error:
-            return str(error)
+            return str(getattr(error, "reason", error))
         return str(self.wait(order, EventKind.REJECT).reason)
+
+    def is_unsent(self, order: Order) -> bool:
+        """Say whether the venue has said that an order never left."""
+        unsent = [e.command.order for e in list(self.heard) if isinstance(e, Unsent)]
+        return order.client_order_id in {one.client_order_id for one in unsent}
 
     def cancel(self, order: Order, request: int = 1, previous: int = 0) -> None:
         """Send a cancel of an order as it stands."""

@@ -140,7 +140,38 @@ def test_terms_come_back_digit_for_digit(rig: Rig) -> None:
     assert (report.terms.order_type, report.terms.time_in_force) == ("limit", "GTC")
 
 
+def test_prices_off_its_grid_are_rounded_to_the_better_side(rig: Rig) -> None:
+    """The book is told: the order stands under the terms that were sent."""
+    order = rig.resting("1.0500049")
+    if rig.case.name == "paper":
+        assert rig.refused(order) == Reason.BAD_PRICE
+        return
+    rig.send(order)
+    rig.wait(order, ACK)
+    told = rig.wait(order, EventKind.REPLACED)
+    assert told.terms is not None
+    assert (told.request, told.terms.limit_price) == (-1, Decimal("1.05000"))
+    rig.replace(order, replace(terms_of(order), limit_price=Decimal("1.0600099")))
+    again = rig.wait(order, EventKind.REPLACED, request=1)
+    assert again.terms is not None
+    assert again.terms.limit_price == Decimal("1.06000")
+    report = rig.venue.query(rig.known(order), 5)
+    assert report is not None
+    assert report.terms.limit_price == Decimal("1.06000")
+    first = [e for e in rig.of(order) if e.kind in (ACK, EventKind.REPLACED) and e.request != 1]
+    book = folded(rig, [order], first)
+    assert book[order.client_order_id].order.limit_price == Decimal("1.05000")
+    assert book[order.client_order_id].order.status == "accepted"
+
+
 # What cannot be.
+
+
+@pytest.mark.parametrize("price", ["NaN", "-1.05", "0.000001"])
+def test_a_price_that_is_none_is_refused(rig: Rig, price: str) -> None:
+    """By the adapter: nothing leaves."""
+    assert rig.refused(rig.resting(price)) == Reason.BAD_PRICE
+    assert rig.case.name == "paper" or rig.case.submits() == []
 
 
 def test_a_second_order_of_one_id_is_refused(rig: Rig) -> None:

@@ -13,8 +13,9 @@ from msgspec.structs import replace
 from brokers.oanda.config import OandaConfig
 from brokers.oanda.credentials import Token
 from brokers.oanda.venue import OandaVenue
+from config.accounts import LEDGER_FILE, account_folder
 from config.settings import Settings, settings_of
-from dataflows.live_account import LEDGER_FILE, LiveAccount, account_folder
+from dataflows.live_account import LiveAccount
 from dataflows.venues import open_venue
 from domain.control import TradingState
 from domain.ids import client_order_id
@@ -36,7 +37,7 @@ from trading.journal.journal import Journal
 from trading.orders.book import OrderBook
 from trading.quotes import Quote
 from trading.risk.case import RiskContext
-from trading.venues import Venue
+from trading.venues import Venue, VenueSnapshot
 
 TICKS_FROM = "2024-03-05T10:58:00"
 SENT_NS = parse_ns("2024-03-05T11:00:30")
@@ -82,7 +83,7 @@ def settings_for(url: str, token_file: Path, account_id: str = ACCOUNT, **more: 
             "url": url,
             "token_file": str(token_file),
         },
-        "execution": {"user": "ann"},
+        "execution": {"user": "ann", "degraded_after_ms": 0},
         "risk": {
             "orders_per_min": 1_000_000,
             "order_burst": 1_000_000,
@@ -207,7 +208,7 @@ class Life:
 
     def step(self) -> None:
         """Let the account hear the venue and its people."""
-        self.out += self.account.attend(records=False)
+        self.out += self.account.attend(records=False, heard_ns={})
 
     def until(self, done: Callable[[], bool], what: str, timeout_s: float = 60.0) -> None:
         """Let the account run until something is so; fail with what was said if it never is."""
@@ -233,7 +234,9 @@ class Life:
         """Judge and send an order as the engine does: never while the account is not ready."""
         if not self.account.ready:
             return False
-        return self.logic.desk.submit(order, lambda: context_of(order))
+        passed = self.logic.desk.submit(order, lambda: context_of(order))
+        self.logic.desk.dispatch()
+        return passed
 
     def signal(self, side: Side, *, late: bool = False) -> Order:
         """Let the market pass the next minute, with a signal; return the order as decided."""
@@ -245,6 +248,7 @@ class Life:
             [TickBatch(SYMBOL, quotes), wish],
             frozenset({wish.signal_id} if late else ()),
             ready=self.account.ready,
+            opens=self.account.opens,
         )
         self.out += happened
         mine = [o for o in happened if isinstance(o, Order) and o.signal_id == wish.signal_id]
@@ -265,6 +269,22 @@ class Life:
         self.logic.desk.commit()
         self.account.close()
         assert Ledger.of(self._where).book.state_hash() == self.book.state_hash()
+
+
+@dataclass
+class Unwell:
+    """A venue whose record is not what it should be, for as long as ``spoil`` is set."""
+
+    venue: Venue
+    spoil: Callable[[VenueSnapshot], VenueSnapshot] | None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.venue, name)
+
+    def snapshot(self, since: int | None, timeout_s: float) -> VenueSnapshot:
+        """Return the record, spoilt."""
+        record = self.venue.snapshot(since, timeout_s)
+        return record if self.spoil is None else self.spoil(record)
 
 
 @contextmanager

@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from brokers.ib.venue import IbVenue
+from domain.nanos import SECOND_NS
 from domain.order_events import EventKind, OrderEvent
 from domain.orders import Execution, Order
 from domain.reasons import Reason
 from testkit.venues.oanda.server import TOKEN
 from tests.contracts.venues.case import VenueCase
+from tests.contracts.venues.ib_case import IbCase
 from tests.contracts.venues.rig import make_case
 from tests.proofs.live.scene import (
     ASK,
@@ -116,6 +119,42 @@ def test_fills_of_a_broker_that_restarts_in_between_are_booked_once(
     digest = life.book.state_hash()
     life.close()
     assert assert_whole(case, where, placed).book.state_hash() == digest
+
+
+def test_a_daily_reset_of_ib_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    """Cut, back with empty lists that are not believed, and whole again once it has settled."""
+    case = IbCase(tmp_path)
+    case.quote(SYMBOL, BID, ASK)
+    token = tmp_path / "token"
+    token.write_text(TOKEN)
+    where = Where("http://127.0.0.1:1", tmp_path / "data", token, clock(), account=ACCOUNTS["ib"])
+    opened = case.open()
+    assert isinstance(opened, IbVenue)
+    # On the clock of the scene, as long as a reset takes there: two seconds.
+    venue = IbVenue(replace(opened._settings, settle_s=40.0), where.wall_ns)
+    life = Life(where, through=lambda _: venue)
+    try:
+        life.until(lambda: life.account.ready, "ready")
+        placed = order(1, where)
+        first = part_filled(life, case, placed)
+        case.gateway.begin_reset()
+        life.until(lambda: not life.account.ready, "not ready")
+        case.quote(SYMBOL, BID, ASK)
+        back_ns = where.wall_ns()
+        while where.wall_ns() < back_ns + 20 * SECOND_NS:
+            life.step()
+            assert not life.account.ready
+            assert not life.submit(order(2, where))
+        assert life.book[placed.client_order_id].is_open
+        case.gateway.end_reset()
+        life.until(lambda: whole(life, placed), "filled and at one")
+        assert first < UNITS
+        assert sum(fill.quantity_units for fill in fills(life)) == UNITS
+        assert len({fill.execution_id for fill in fills(life)}) == len(fills(life))
+    finally:
+        life.close()
+        case.close()
+    assert_whole(case, where, placed)
 
 
 def test_fills_that_came_while_nobody_lived_are_booked_once(case: VenueCase, where: Where) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from domain.control import ControlEvent, ControlKind, TradingState
-from testkit.venues.oanda.server import ACCOUNT, OandaServer
+from domain.control import ControlKind, TradingState
+from testkit.venues.oanda.server import OandaServer
 from tests.proofs.live.scene import Life, Where, assert_at_peace, living, oanda_scene, order_of
-from trading.risk.control import control_event
+from tests.proofs.live.words import word
 
 ORDERS = 200
 SLOW = os.environ.get("AIFX_SLOW") == "1"
@@ -36,7 +36,10 @@ def rest_many(life: Life, count: int) -> list[str]:
     for order in orders:
         assert life.submit(order)
     life.rest()
-    return [order.client_order_id for order in orders]
+    names = [order.client_order_id for order in orders]
+    ended = [o.reason for name in names if (o := life.book[name].order).status != "accepted"]
+    assert not ended, f"the broker did not take all: {ended}"
+    return names
 
 
 def statuses(life: Life, names: list[str]) -> set[str]:
@@ -113,14 +116,6 @@ def test_a_kill_is_latched_until_two_people_have_released_it(
     assert_at_peace(oanda, where)
 
 
-def word(kind: ControlKind, by: str, role: str, ts_ns: int) -> ControlEvent:
-    """Return a person's word on the whole account."""
-    to = TradingState.HALTED if kind is ControlKind.KILL else TradingState.ACTIVE
-    return control_event(
-        kind, to, account=ACCOUNT, by=by, role=role, reason="a drill", ts_event_ns=ts_ns
-    )
-
-
 def test_a_log_that_falls_silent_kills(scene: tuple[OandaServer, Where]) -> None:
     """As long as records come nothing happens; three intervals without one, and all is canceled."""
     oanda, where = scene
@@ -131,7 +126,7 @@ def test_a_log_that_falls_silent_kills(scene: tuple[OandaServer, Where]) -> None
         names = rest_many(life, 5)
         began_ns = where.wall_ns()
         while where.wall_ns() - began_ns < 6 * interval_ms * 1_000_000:
-            life.account.attend(records=True)
+            life.account.attend(records=True, heard_ns={})
             time.sleep(0.01)
         assert statuses(life, names) == {"accepted"}
         life.until(lambda: not life.book.open_states(), "all canceled")

@@ -65,9 +65,9 @@ def test_an_order_that_is_cut_off_is_in_doubt_and_never_sent_again(
     life.until(lambda: in_doubt(life) == doubtful, "all three in doubt")
     if direction == "down":
         # Heartbeats stay away; on the way up nothing is missed.
-        life.until(lambda: not life.account.ready, "not ready")
+        life.until(lambda: any("is lost" in words for words in life.said), "lost")
+        assert not life.account.ready
         assert not life.submit(order_of(4))
-        assert any("is lost" in words for words in life.said)
     network.heal()
     life.rest()
     for order in (market, new):

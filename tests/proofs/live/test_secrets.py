@@ -131,6 +131,28 @@ def test_a_password_of_fix_is_in_no_store_and_no_log(
     assert FIX_PASSWORD not in caplog.text
 
 
+def test_secrets_of_other_brokers_stay_away_from_ib(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged on by its gateway: what the environment holds for others goes nowhere."""
+    caplog.set_level(logging.DEBUG)
+    case = make_case("ib", tmp_path)
+    try:
+        where = Where("http://127.0.0.1:1", tmp_path / "data", tmp_path / "none", clock())
+        secrets = (("kind", "ib"), ("token", CANARY), ("password", CANARY))
+        ours = replace(where, account="DU1234567", more=(("broker", secrets),))
+        life = Life(ours, through=lambda _: case.open())
+        life.until(lambda: life.account.ready, "ready")
+        assert life.account.gateway.venue.name == "ib"
+        shown = [repr(life.account.gateway.venue.__dict__), repr(ours.settings), *life.said]
+        shown += [repr(one) for one in life.out]
+        life.close()
+    finally:
+        case.close()
+    assert files_with(tmp_path, CANARY) == []
+    assert [text for text in [*shown, caplog.text] if CANARY in text] == []
+
+
 @pytest.mark.kafka
 @pytest.mark.real_data
 @pytest.mark.slow

@@ -54,6 +54,11 @@ class Step:
         return self.life.account.ready
 
     @property
+    def opens(self) -> bool:
+        """Whether the life may open anything."""
+        return self.life.account.opens
+
+    @property
     def max_signal_age_ns(self) -> int | None:
         """What the settings say."""
         return self.life.account.max_signal_age_ns
@@ -62,9 +67,9 @@ class Step:
         """Go on with the life's own."""
         return self.life.logic
 
-    def attend(self, *, records: bool) -> list[Out]:
+    def attend(self, *, records: bool, heard_ns: Mapping[str, int]) -> list[Out]:
         """Let the life attend."""
-        return self.life.account.attend(records=records)
+        return self.life.account.attend(records=records, heard_ns=heard_ns)
 
     def take(self, *values: TickBatch | Heard) -> list[Order]:
         """Give one batch; return the orders that were decided, each as it was last."""

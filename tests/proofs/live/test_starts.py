@@ -4,15 +4,14 @@ import socket
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
 
-from dataflows.live_account import LEDGER_FILE
+from config.accounts import LEDGER_FILE
 from domain.control import ControlEvent, ControlKind, TradingState
 from domain.errors import BadUse, Corrupt, Retry
 from domain.order_events import OrderEvent
@@ -25,6 +24,7 @@ from tests.proofs.live.scene import (
     UNITS,
     Ledger,
     Life,
+    Unwell,
     Where,
     assert_at_peace,
     living,
@@ -49,22 +49,6 @@ def scene(tmp_path: Path) -> Iterator[tuple[OandaServer, Where]]:
     """Start a broker with a market."""
     with oanda_scene(tmp_path) as found:
         yield found
-
-
-@dataclass
-class Unwell:
-    """A venue whose record is not what it should be, for as long as ``spoil`` is set."""
-
-    venue: Venue
-    spoil: Callable[[VenueSnapshot], VenueSnapshot] | None
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.venue, name)
-
-    def snapshot(self, since: int | None, timeout_s: float) -> VenueSnapshot:
-        """Return the record, spoilt."""
-        record = self.venue.snapshot(since, timeout_s)
-        return record if self.spoil is None else self.spoil(record)
 
 
 def server_error(_: VenueSnapshot) -> VenueSnapshot:

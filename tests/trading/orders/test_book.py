@@ -232,6 +232,8 @@ def test_exposure_counts_the_larger_terms_while_a_replace_is_open() -> None:
     assert book.exposure() == {"EURUSD": Exposure(Decimal(150))}
     book.apply(fill("e1", 40, 4))
     assert book.exposure() == {"EURUSD": Exposure(Decimal(110))}
+    book.apply(fill("e2", 60, 5))
+    assert book.exposure() == {"EURUSD": Exposure(Decimal(50))}
 
 
 def test_an_order_in_doubt_is_exposure() -> None:

@@ -1,6 +1,7 @@
 """What we ask about an order, and how the venue's answers and reports settle it."""
 
 from decimal import Decimal
+from itertools import permutations
 
 import pytest
 
@@ -288,3 +289,68 @@ def test_the_ends_of_a_canceled_order_and_of_a_filled_one() -> None:
     assert apply(filled, event("status", 9, status="expired", cum_units=100)).state == (
         apply(filled, event("status", 9, status="filled", cum_units=100)).state
     )
+
+
+def test_an_order_full_at_its_old_size_is_open_while_a_larger_one_may_be_in_force() -> None:
+    """The fill may have come under the new terms: the venue would then go on filling."""
+    full = played(*OPEN, REPLACE, fill("e1", 100, 7))
+    assert (full.status, full.prev) == ("pending_replace", "partially_filled")
+    assert (full.may_fill_units, full.is_whole) == (Decimal(50), False)
+    larger = apply(full, event("replaced", 8, request=1, terms=terms(150))).state
+    assert (larger.status, larger.may_fill_units) == ("partially_filled", Decimal(50))
+    refused = apply(full, event("replace_reject", 8, request=1, reason="too_late")).state
+    assert (refused.status, refused.requests) == ("filled", ())
+    assert (refused.prev, refused.may_fill_units) == (None, Decimal(0))
+    both = apply(full, event("cancel_request", 8, request=2)).state
+    assert apply(both, event("replace_reject", 9, request=1)).state.status == "filled"
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        fill("e2", 60, 8, cum_units=100, leaves_units=0),
+        event("status", 9, status="filled", cum_units=100),
+    ],
+)
+def test_the_venues_own_word_that_nothing_is_left_fills_an_order_under_a_replace(
+    word: OrderEvent,
+) -> None:
+    """It knows which terms were in force: the refusal that follows is old news."""
+    before = (fill("e1", 40, 7),) if word.kind == "fill" else (fill("e1", 100, 7),)
+    state = played(*OPEN, REPLACE, *before, word)
+    assert (state.status, state.may_fill_units) == ("filled", Decimal(0))
+    late = apply(state, event("replace_reject", 10, request=1))
+    assert (late.state, late.row_id) == (state, "OVERTAKEN")
+
+
+def test_a_replace_under_way_that_asks_for_no_more_than_is_filled_holds_nothing_open() -> None:
+    """Nothing can follow, under whichever terms."""
+    small = event("replace_request", 6, request=1, terms=terms(90))
+    assert played(*OPEN, small, fill("e1", 100, 7)).status == "filled"
+
+
+TOLD = (
+    fill("e1", 100, 7),
+    event("replaced", 8, request=1, terms=terms(150)),
+    event("canceled", 9, reason="administrative"),
+)
+
+
+@pytest.mark.parametrize("told", list(permutations(TOLD)))
+def test_full_at_the_old_size_and_canceled_at_the_larger_one_is_canceled(
+    told: tuple[OrderEvent, ...],
+) -> None:
+    """In whatever order it is heard."""
+    state = played(*OPEN, REPLACE, *told)
+    assert (state.status, state.order.reason) == ("canceled", "administrative")
+    assert (state.cum_units, state.order.quantity_units) == (Decimal(100), Decimal(150))
+
+
+@pytest.mark.parametrize("told", list(permutations((TOLD[0], TOLD[2]))))
+def test_an_end_told_of_an_order_full_at_its_known_size_leaves_it_filled(
+    told: tuple[OrderEvent, ...],
+) -> None:
+    """Until the larger size is told: then that end is what holds."""
+    filled = played(*OPEN, REPLACE, *told)
+    assert (filled.status, filled.requests, filled.order.in_doubt) == ("filled", (), False)
+    assert apply(filled, TOLD[1]).state.status == "canceled"

@@ -92,7 +92,7 @@ def test_two_days_are_as_worked_out_by_hand(journal: Journal) -> None:
         journal.append(draft_of(fact))
     journal.commit()
     booked = booked_of(journal.read())
-    assert booked == ([BUY, SELL], [SWAP, WITHDRAWAL])
+    assert booked == Booked([BUY, SELL], [SWAP, WITHDRAWAL])
     assert booked.days() == [FIRST, SECOND]
     found = books(booked)
     first, second = found.statement(FIRST), found.statement(SECOND)
