@@ -120,8 +120,7 @@ class ExecutionLogic:
         opens
             Whether orders may leave that open or enlarge a position.
         elsewhere
-            Ids of signals that another account acts on: this one opens nothing for them, and only
-            closes a position that they are against.
+            Ids of signals that another account acts on: they only close what they are against.
 
         Raises
         ------
@@ -336,8 +335,7 @@ class ExecutionLogic:
             self._plain.decide(lane, signal, mark, refusal=refusal, ready=ready)
 
     def _refusal(self, signal: Signal) -> str | None:
-        """Return why nothing may be opened; empty if it may. None: another account acts on it."""
-        # A wish to be flat is every account's.
+        """Return why a signal opens nothing, or empty; None if it is another account's to act on."""
         if signal.signal_id in self._elsewhere and signal.side != "flat":
             return None
         if signal.signal_id in self._late:
