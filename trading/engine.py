@@ -335,7 +335,7 @@ class ExecutionLogic:
             self._plain.decide(lane, signal, mark, refusal=refusal, ready=ready)
 
     def _refusal(self, signal: Signal) -> str | None:
-        """Return why a signal opens nothing, or empty; None if it is another account's to act on."""
+        """Return why a signal opens nothing, or empty; None if another account acts on it."""
         if signal.signal_id in self._elsewhere and signal.side != "flat":
             return None
         if signal.signal_id in self._late:
