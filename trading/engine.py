@@ -13,18 +13,15 @@ from typing import Any
 from domain.control import ControlEvent
 from domain.predictions import Signal
 from domain.ticks import TickBatch
-from trading.accounts.held import sides
 from trading.counterparty import Counterparty, Market
-from trading.decisions import Situation, wish_of
 from trading.desk.ports import Out
 from trading.desk.putting_away import put_away
 from trading.execution_config import ExecutionConfig
 from trading.journal.journal import Journal
 from trading.lanes import Lane, Run
 from trading.marks import AccountMark
-from trading.ordering import order_of
+from trading.one_order import OneOrder
 from trading.orders.holdings import Exposure
-from trading.risk.case import RiskContext
 from trading.risk.codes import Deny
 from trading.risk.control import Controls
 from trading.snapshots import SNAPSHOT_VERSION, ExecutionState, dump, mode_of
@@ -74,6 +71,7 @@ class ExecutionLogic:
         self._late: set[str] = set() if self._market is not None else self.undecided()
         self._elsewhere = begun.elsewhere
         self._ready = self._opens = True
+        self._plain = OneOrder(config, self.desk, self._shown, self._note_working)
         self._handling: Handling | None = None
         if begun.markets is not None:
             self._handling = Handling(
@@ -330,63 +328,19 @@ class ExecutionLogic:
     def _act_on(self, lane: Lane, signal: Signal, mark: AccountMark) -> None:
         if signal.actionable:
             self._last_mark = mark
+        refusal = None if self._is_elsewhere(signal) else self._refusal(signal)
+        ready, opens = self._ready, self._opens
         if self._handling is not None:
-            self._handling.decide(
-                lane,
-                signal,
-                mark,
-                refusal=self._refusal(signal),
-                ready=self._ready,
-                opens=self._opens,
-            )
+            self._handling.decide(lane, signal, mark, refusal=refusal, ready=ready, opens=opens)
         elif signal.actionable:
-            self._decide(lane, signal, mark)
+            self._plain.decide(lane, signal, mark, refusal=refusal, ready=ready)
 
-    def _decide(self, lane: Lane, signal: Signal, mark: AccountMark) -> None:
-        state, config = lane.state, self._config
-        now = Situation(
-            instrument=lane.instrument,
-            account_currency=config.account_currency,
-            units=state.position.units,
-            in_flight_units=state.buy_units - state.sell_units,
-            mark=mark,
-            sides=sides(state.held) if config.position_mode == "hedging" else None,
-        )
-        wish = wish_of(signal.side, now, config.sizing)
-        if wish is None:
-            return
-        order = order_of(config, lane, signal, wish.leg, wish.change_units, wish.effect)
-        exits = wish.effect == "reduce_only" or state.position.units + wish.change_units == 0
-        passed = False
+    def _is_elsewhere(self, signal: Signal) -> bool:
+        """Say whether another account acts on a signal; what is to be flat is everybody's."""
+        return signal.signal_id in self._elsewhere and signal.side != "flat"
 
-        def read() -> RiskContext:
-            return self._shown(lane, signal.ts_recv_ns, signal.verdict, mark)
-
-        refusal = self._refusal(signal)
-        if refusal is None:
-            if now.in_flight_units or not state.position.units:
-                return
-            order = order if exits else order_of(config, lane, signal, 1, -state.position.units)
-            exits, wish = True, wish._replace(reason="")
-        if not self._ready:
-            self.desk.deny(order, Deny.NOT_RECONCILED.value)
-            return
-        if wish.reason:
-            self.desk.deny(order, wish.reason)
-        elif refusal and not exits:
-            self.desk.deny(order, refusal)
-        else:
-            passed = self.desk.submit(order, read)
-        if not passed and state.position.units and not now.in_flight_units and not exits:
-            # What was denied was a flip: the position that the signal is against is closed still.
-            close = order_of(self._config, lane, signal, 1, -state.position.units)
-            self.desk.submit(close, read)
-        self._note_working(signal.symbol)
-
-    def _refusal(self, signal: Signal) -> str | None:
-        """Return why a signal opens nothing, or empty; None if it is another account's to act on."""
-        if signal.signal_id in self._elsewhere and signal.side != "flat":
-            return None
+    def _refusal(self, signal: Signal) -> str:
+        """Return why nothing may be opened on a signal; empty if it may."""
         if signal.signal_id in self._late:
             return Deny.STALE_SIGNAL.value
         return "" if self._opens else Deny.DEGRADED.value

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
+import numpy as np
 from msgspec.structs import replace
 
 from domain.orders import Execution, Order, Position
+from domain.ticks import Kind, TickArray
 from trading.accounts.held import (
     FLAT,
     HeldPosition,
@@ -65,7 +67,7 @@ class LaneAccounts:
     def book(self, booked: Booked, order: Order) -> tuple[Execution, Position]:
         """Apply an execution of an order to what is held of its symbol; work out its profit."""
         lane = self._lanes.get(booked.symbol)
-        quotes = {} if lane is None else self._quotes(lane, booked.ts_recv_ns)
+        quotes = {} if lane is None else self._quotes(lane, booked.ts_event_ns, booked.ts_recv_ns)
         rates = _NO_RATES
         if lane is not None:
             rates = rates_at(lane.instrument.quote, self._currency, quotes)
@@ -99,7 +101,9 @@ class LaneAccounts:
         fill = fill_of_order(execution, order, _NO_RATES)
         held, *_ = after_fill(self.held(execution.symbol), fill, self._mode)
         lane = self._lanes.get(execution.symbol)
-        quotes = {} if lane is None else self._quotes(lane, execution.ts_recv_ns)
+        quotes = (
+            {} if lane is None else self._quotes(lane, execution.ts_event_ns, execution.ts_recv_ns)
+        )
         held = _paid(with_profit(held, execution.pnl_account), execution.commission_account)
         return self._keep(execution, held, quotes)
 
@@ -132,12 +136,12 @@ class LaneAccounts:
         source = booked.commission_currency
         return to_account(booked.commission, rate(source, self._currency, "buy", quotes))
 
-    def _quotes(self, lane: Lane, ts_recv_ns: int) -> dict[str, Quote]:
+    def _quotes(self, lane: Lane, ts_event_ns: int, ts_recv_ns: int) -> dict[str, Quote]:
         """Return the pair's own quote at that moment, and those of the last mark for the rest."""
         quotes, quote = lane.mark_quotes(), lane.quote()
         if self._playing is not None and self._playing[0] is lane:
             run = self._playing[1]
-            row = first_tick_from(lane.records(run), ts_recv_ns)
+            row = _row_of(lane.records(run), ts_event_ns, ts_recv_ns)
             # The venue may fill on a suspect quote; nothing is valued at one.
             quote = quote if row is None else lane.quote_at(run, row)
         if quote is not None:
@@ -172,6 +176,17 @@ class LaneAccounts:
             realised_account=position.realised_account,
             unrealised_account=open_profit,
         )
+
+
+def _row_of(records: TickArray, ts_event_ns: int, ts_recv_ns: int) -> int | None:
+    """Return the row of the tick on which something happened, or of the next one; None if neither.
+
+    Of several ticks that were received at once it is the one of that event time, so that it makes
+    no difference where a batch ends between them.
+    """
+    same = (records["ts_recv_ns"] == ts_recv_ns) & (records["ts_event_ns"] == ts_event_ns)
+    rows = np.flatnonzero(same & (records["kind"] == Kind.TICK))
+    return int(rows[0]) if len(rows) else first_tick_from(records, ts_recv_ns)
 
 
 def _paid(held: HeldPosition, cost_account: Decimal | None) -> HeldPosition:

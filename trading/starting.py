@@ -225,7 +225,7 @@ def _restore(
     for lane in lanes.values():
         lane.state.hold(FLAT, apart=lane.state.trades is not UNSET)
     for execution in _of(resumed.before, Execution):
-        accounts.restore(execution, resumed.book[execution.client_order_id].order)
+        accounts.restore(execution, resumed.order(execution.client_order_id))
     marks.restart()
     for charge in _of([*resumed.before, *resumed.beyond], AccountCharge):
         marks.charge(accounts.charged(charge, {}))

@@ -96,7 +96,7 @@ def _show(
     rows.append(("all", len(found), len(survivors), sum(equal.values())))
     for path, all_, left, same in rows:
         cells = (all_, all_ - left, left, same)
-        table.add_row(path, *(f"{cell:,}" for cell in cells), f"{1 - left / all_:.1%}")
+        table.add_row(Path(path).name, *(f"{cell:,}" for cell in cells), f"{1 - left / all_:.1%}")
     console.print(table)
     return 1 - len(survivors) / len(found)
 

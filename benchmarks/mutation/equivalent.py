@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 
-_FILLS, _MACHINE, _MOMENTS, _REQUESTS, _TABLE = (
-    f"trading/orders/{name}.py" for name in ("fills", "machine", "moments", "requests", "table")
+_FILLS, _MACHINE, _MOMENTS, _REQUESTS, _TABLE, _TRUTH = (
+    f"trading/orders/{name}.py"
+    for name in ("fills", "machine", "moments", "requests", "table", "truth")
 )
 
 _IS_DEFAULT = "what is left out is what `decimal` takes by itself"
@@ -18,6 +19,10 @@ _HAS_TERMS = "without terms there are none to put in force, whatever their momen
 _NOT_OLDER = "nothing is older than what is not known: `precedes` says so as well"
 _MOVED_ON = "a fill moves what stands under a request on from pending_new"
 _IN_DOUBT = "of an order that is not in doubt, NOT_FOUND is passed over before, as OVERTAKEN"
+_ONLY_REPLACES = "no other request has terms"
+_NO_END = "no status is no end"
+_TOLD = "whatever else is done and not refused has the end that it was told"
+_KNOWN = "an execution that changes nothing is passed over before, as E1"
 
 EQUIVALENT: Mapping[tuple[str, str, str], str] = {
     (
@@ -101,5 +106,31 @@ EQUIVALENT: Mapping[tuple[str, str, str], str] = {
             "  ->  ((state.underlying == 'pending_new') and (state.cum_units == 0))"
         ),
     ): _IN_DOUBT,
+    (
+        _TRUTH,
+        "_with_terms",
+        'r.asked == "replace" and r.terms == terms  ->  ((r.terms == terms))',
+    ): _ONLY_REPLACES,
+    (
+        _TRUTH,
+        "_in_status",
+        "status in ENDED and status is not None  ->  ((status in ENDED))",
+    ): _NO_END,
+    (
+        _TRUTH,
+        "_of_closed",
+        'state.status != "filled" or state.ended is not None  ->  ((state.ended is not None))',
+    ): _TOLD,
+    (
+        _TRUTH,
+        "_still_closed",
+        (
+            "status is None or status not in ENDED or status == state.status"
+            "  ->  ((status not in ENDED) or (status == state.status))"
+        ),
+    ): _NO_END,
+    (_MACHINE, "_execute", "return state, ()  ->  return None"): _KNOWN,
+    (_MACHINE, "_execute", "state, ()  ->  ((),)"): _KNOWN,
+    (_MACHINE, "_execute", "state, ()  ->  (state,)"): _KNOWN,
 }
 """Why, by file, function and change. They count as survivors all the same."""

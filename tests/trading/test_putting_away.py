@@ -206,6 +206,30 @@ def test_a_group_that_is_not_over_stays_together(life: Life) -> None:
     life.check()
 
 
+def test_what_came_of_a_parent_or_a_group_is_there_at_a_start(life: Life) -> None:
+    """They are made anew from all of their orders: those are folded again, and go away again."""
+    life.say(*filled(ORDERS + 2, parent_id="p"), *filled(ORDERS + 3, group_id="g"))
+    later_ns = NOW * SECOND_NS + 2 * KEEP_NS
+    life.book.tick(later_ns)
+    life.twin.tick(later_ns)
+    life.put_away()
+    assert life.at_hand() == [name(ORDERS + 1)]
+    resumed = resume(life.journal, ACCOUNT, None)
+    both = [name(ORDERS + 2), name(ORDERS + 3)]
+    assert [one.client_order_id for one in resumed.handling if isinstance(one, Order)] == both
+    assert [s.order.client_order_id for s in resumed.book.states()] == [name(ORDERS + 1), *both]
+    assert resumed.book.state_hash() == life.twin.state_hash()
+
+
+def test_a_start_asks_for_orders_and_leaves_them_away(life: Life) -> None:
+    """What an execution belongs to is told without bringing it back to memory."""
+    life.put_away()
+    resumed = resume(life.journal, ACCOUNT, None)
+    for number in (3, ORDERS + 1):
+        assert resumed.order(name(number)) == life.twin[name(number)].order
+    assert [s.order.client_order_id for s in resumed.book.states()] == [name(ORDERS + 1)]
+
+
 def test_a_dump_is_small_and_whole(life: Life) -> None:
     """What was put away is one place in it, and is read again from the journal."""
     life.put_away()

@@ -24,7 +24,8 @@ class Placed(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     terms
         In force.
     may_fill_units
-        Base units that may still fill in the worst case (>= 0): a replace under way counts.
+        Base units that may still fill in the worst case (>= 0): a replace under way counts. Of a
+        closed order, what late reports may still bring.
     placed_ns
         When it was decided, receive time of the log.
     ended_ns
@@ -77,14 +78,13 @@ class Placed(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
         late_fill_ns
             How long after its end a fill of an order may still be reported (>= 0).
         """
-        rest = max(ZERO, self.terms.quantity_units - self.filled_units)
         if self.status == "initialized":
-            return rest
+            return max(ZERO, self.terms.quantity_units - self.filled_units)
         if self.is_open:
             return self.may_fill_units
         was_sent = self.status != "denied" and self.ended_ns is not None
-        if was_sent and now_ns - (self.ended_ns or 0) < late_fill_ns and self.status != "filled":
-            return rest
+        if was_sent and now_ns - (self.ended_ns or 0) < late_fill_ns:
+            return self.may_fill_units
         return ZERO
 
     def may_cancel(self, now_ns: int, again_ns: int) -> bool:
@@ -126,11 +126,26 @@ def followed(known: Placed, state: OrderState) -> Placed:
         status=order.status,
         filled_units=order.filled_units,
         average_price=order.average_price,
-        may_fill_units=state.may_fill_units,
+        may_fill_units=_late_units(known, state) if closed else state.may_fill_units,
         reason=order.reason,
         in_doubt=order.in_doubt,
         ended_ns=ended_ns if closed else None,
     )
+
+
+def _late_units(known: Placed, state: OrderState) -> Decimal:
+    """Return what late reports of a closed order may still bring, base units (>= 0).
+
+    A replace that no answer had come to when it ended may have been in force before; only that the
+    venue itself calls the order filled says that nothing is left.
+    """
+    order = state.order
+    most = order.quantity_units
+    asked = known.filled_units + known.may_fill_units
+    told_filled = order.status == "filled" and state.ended is None
+    if asked > known.terms.quantity_units and not told_filled:
+        most = max(most, asked)
+    return max(ZERO, most - order.filled_units)
 
 
 def filled_units(orders: Iterable[Placed]) -> Decimal:

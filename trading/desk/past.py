@@ -149,6 +149,8 @@ class Resumed(NamedTuple):
         included.
     handling
         Requests for parents and groups, and the orders that came of them as built, beyond included.
+    away
+        The orders that were put away and are not in the book's memory.
     """
 
     book: OrderBook
@@ -156,6 +158,12 @@ class Resumed(NamedTuple):
     beyond: list[Fact]
     last_sequence: int | None
     handling: list[HandlingRequest | Order]
+    away: dict[str, Order]
+
+    def order(self, client_order_id: str) -> Order:
+        """Return an order; one that was put away stays away."""
+        found = self.away.get(client_order_id)
+        return self.book[client_order_id].order if found is None else found
 
 
 def later_place(last: int | None, fact: Fact) -> int | None:
@@ -178,7 +186,12 @@ def resume(journal: Journal, account: str, until_seq: int | None) -> Resumed:
     until_seq
         Place at which it is wanted; None for the end.
     """
-    kept = kept_in(journal, until_seq)
+    kept = {
+        name: (one, place)
+        for name, (one, place) in kept_in(journal, until_seq).items()
+        # Parents and groups are made anew from all of their orders.
+        if not (one.closed.state.order.parent_id or one.closed.state.order.group_id)
+    }
     book = OrderBook(account, recall=recall_from(journal))
     book.restore((one.closed, place) for one, place in kept.values())
     before: list[Fact] = []
@@ -210,7 +223,8 @@ def resume(journal: Journal, account: str, until_seq: int | None) -> Resumed:
             book.apply(fact)
         else:
             before.append(fact)
-    return Resumed(book, before, beyond, last, handling)
+    away = {name: one.closed.state.order for name, (one, _) in kept.items()}
+    return Resumed(book, before, beyond, last, handling, away)
 
 
 def repeated(

@@ -47,6 +47,8 @@ _decode = msgspec.json.Decoder(Kept).decode
 def put_away(book: OrderBook, journal: Journal, sequence: int | None) -> None:
     """Put away what closed long ago, once the journal holds it whole; call it now and then.
 
+    From memory to memory nothing is moved: a backtest would only pay for it.
+
     Parameters
     ----------
     book, journal
@@ -54,6 +56,8 @@ def put_away(book: OrderBook, journal: Journal, sequence: int | None) -> None:
     sequence
         Place in the venue's own order of events up to which both know all.
     """
+    if journal.in_memory:
+        return
     done = book.done_before(book.clock_ns - KEEP_NS)
     if len(done) < _AT_LEAST:
         return

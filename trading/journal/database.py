@@ -70,6 +70,8 @@ class Database:
         The store's name for messages, without its password.
     is_sqlite
         Whether it is an SQLite file, or one in memory; else it is PostgreSQL.
+    in_memory
+        Whether it is gone when it is closed, and nobody else can see it.
     """
 
     def __init__(self, engine: sa.Engine, connection: sa.Connection) -> None:
@@ -80,6 +82,7 @@ class Database:
         self.cursor: Cursor = driver.cursor()
         self._driver = driver
         self.is_sqlite = engine.dialect.name == "sqlite"
+        self.in_memory = self.is_sqlite and engine.url.database == _MEMORY
         self._begin, self._begin_snapshot = (
             # SQLite asks for the write lock at once: a reader that becomes a writer may be refused.
             ("BEGIN IMMEDIATE", "BEGIN")

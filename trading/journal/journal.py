@@ -8,6 +8,7 @@ from domain.orders import Execution, Order, Position
 from trading.journal.database import Database
 from trading.journal.entries import Draft, Entry, Head, require_text
 from trading.journal.errors import ChainBroken
+from trading.journal.keys import KnownKeys
 from trading.journal.lease import Lease, lease_draft
 from trading.journal.pending import Pending
 from trading.journal.projections import Projections, Record, key_of
@@ -37,8 +38,9 @@ class Journal:
         self._lease = Lease(database, account)
         self._reader = Reader(database, account)
         self._projections = Projections(database, account)
-        head = self._reader.verify(self._lease)
-        self._pending = Pending(database, self._lease, account, head)
+        self._known = KnownKeys()
+        head = self._reader.verify(self._lease, known=self._known)
+        self._pending = Pending(database, self._lease, account, head, self._known)
         self._records: dict[tuple[str, ...], Record] = {}
         self._commits = 0
 
@@ -80,6 +82,11 @@ class Journal:
     def fence(self) -> int:
         """Number of the lease under which this process writes; 0 before `acquire`."""
         return self._lease.fence
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether its store is in memory, and gone when it is closed."""
+        return self._database.in_memory
 
     @property
     def head(self) -> Head:
@@ -332,6 +339,7 @@ class Journal:
         """Check what the writer before has added since this journal was opened."""
         known = self._pending.head
         for entry in self._reader.read(known.seq):
+            self._known.add([entry.key])
             known = Head(entry.seq, entry.hash)
         if known != stated:
             raise ChainBroken(self.account, known.seq, "it is not where the journal ends")

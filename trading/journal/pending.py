@@ -9,6 +9,7 @@ from trading.journal.bulk import BulkInsert
 from trading.journal.database import Cursor, Database
 from trading.journal.entries import Draft, Entry, Head, next_entry, require_writable
 from trading.journal.errors import ChainBroken, KeyReused
+from trading.journal.keys import KnownKeys
 from trading.journal.lease import Lease
 from trading.journal.tables import entries, journals
 
@@ -16,14 +17,26 @@ from trading.journal.tables import entries, journals
 class Pending:
     """Entries of one account that are chained and numbered, and wait to be written.
 
+    Parameters
+    ----------
+    database, lease, account
+        Of the journal.
+    head
+        Where it ends.
+    known
+        The keys up to there; those that are appended are added.
+
     Attributes
     ----------
     head
         Where the journal ends in its store, as far as is known here.
     """
 
-    def __init__(self, database: Database, lease: Lease, account: str, head: Head) -> None:
+    def __init__(
+        self, database: Database, lease: Lease, account: str, head: Head, known: KnownKeys
+    ) -> None:
         self.head = head
+        self._known = known
         self._database = database
         self._lease = lease
         self._account = account
@@ -84,6 +97,7 @@ class Pending:
     def settle(self) -> None:
         """Take note that what was written is committed."""
         self.head = self._tip
+        self._known.add(self._entries)
         self._entries.clear()
 
     def write_one(self, cursor: Cursor, draft: Draft, written_under: int, held: int) -> Head:
@@ -101,6 +115,7 @@ class Pending:
         entry = next_entry(self.head, self._account, draft, written_under)
         end = Head(entry.seq, entry.hash)
         self._put(cursor, end, [entry], held)
+        self._known.add([entry.key])
         return end
 
     def continue_from(self, head: Head) -> None:
@@ -125,6 +140,8 @@ class Pending:
         waiting = self._entries.get(draft.key)
         if waiting is not None:
             seq, kind, payload = waiting.seq, waiting.kind, waiting.payload
+        elif draft.key not in self._known:
+            return None
         else:
             found = self._database.one(self._select, (self._account, draft.key))
             if found is None:

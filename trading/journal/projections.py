@@ -34,11 +34,15 @@ def key_of(record: Record) -> tuple[str, ...]:
 
 
 class Projections:
-    """The three tables of one account in one store."""
+    """The three tables of one account in one store.
+
+    Nobody else can read a store in memory: there they are written when they are read.
+    """
 
     def __init__(self, database: Database, account: str) -> None:
         self._database = database
         self._account = account
+        self._unwritten: dict[tuple[str, ...], Record] = {}
         self._upsert = {
             kind: BulkInsert(database, table, replace=True) for kind, table in _TABLES.items()
         }
@@ -53,11 +57,10 @@ class Projections:
 
     def write(self, cursor: Cursor, records: Iterable[Record]) -> None:
         """Put records, each of another key, in the place of those of theirs, in a transaction."""
-        rows: dict[type[Record], list[Sequence[Any]]] = {}
-        for record in records:
-            rows.setdefault(type(record), []).append(_row(record))
-        for kind, several in rows.items():
-            self._upsert[kind].write(cursor, several)
+        if self._database.in_memory:
+            self._unwritten |= {key_of(record): record for record in records}
+        else:
+            self._write(cursor, records)
 
     def replace(self, cursor: Cursor, records: Iterable[Record]) -> int:
         """Make the tables hold exactly these records, within a transaction.
@@ -67,6 +70,7 @@ class Projections:
         int
             Records that were missing, different or too many before: 0 says that all was right.
         """
+        self._catch_up(cursor)
         wanted = {key_of(record): record for record in records}
         found: dict[tuple[str, ...], Record | None] = {}
         for kind in _TABLES:
@@ -77,12 +81,27 @@ class Projections:
         for gone in sorted(stale):
             cursor.execute(self._delete[gone[0]], gone[1:])
         changed = [record for key, record in wanted.items() if found.get(key) != record]
-        self.write(cursor, changed)
+        self._write(cursor, changed)
         return len(stale) + len(changed)
 
     def read(self, kind: type[_R]) -> list[_R]:
         """Return all committed records of a kind, by their key."""
+        if self._unwritten:
+            with self._database.transaction() as cursor:
+                self._catch_up(cursor)
         return [msgspec.convert(row, kind) for row in self._rows(kind)]
+
+    def _write(self, cursor: Cursor, records: Iterable[Record]) -> None:
+        rows: dict[type[Record], list[Sequence[Any]]] = {}
+        for record in records:
+            rows.setdefault(type(record), []).append(_row(record))
+        for kind, several in rows.items():
+            self._upsert[kind].write(cursor, several)
+
+    def _catch_up(self, cursor: Cursor) -> None:
+        """Write what the tables of a store in memory lack, within a transaction."""
+        records, self._unwritten = self._unwritten, {}
+        self._write(cursor, records.values())
 
     def _rows(self, kind: type[Record]) -> list[dict[str, Any]]:
         table = _TABLES[kind]

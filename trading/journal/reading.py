@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from trading.journal.database import Database
 from trading.journal.entries import Entry, EntryKind, Head, check_link, genesis
 from trading.journal.errors import ChainBroken
+from trading.journal.keys import KnownKeys
 from trading.journal.lease import Lease, check_lease
 from trading.journal.tables import entries
 
@@ -100,7 +101,9 @@ class Reader:
             raise ChainBroken(self._account, seq, "it is missing")
         return self._alone(row)
 
-    def verify(self, lease: Lease, anchor: Head | None = None) -> Head:
+    def verify(
+        self, lease: Lease, anchor: Head | None = None, known: KnownKeys | None = None
+    ) -> Head:
         """Check the whole journal, its end and its lease, and return the end.
 
         Parameters
@@ -110,6 +113,8 @@ class Reader:
         anchor
             An end that was seen before and kept elsewhere; without one, nobody can know that the
             last entries were not taken away together with the account's row.
+        known
+            Where the keys are noted, if anywhere.
 
         Raises
         ------
@@ -118,7 +123,7 @@ class Reader:
         """
         with self._database.snapshot():
             state, stated = lease.seen(self._database.cursor)
-            head, last_lease = self._end()
+            head, last_lease = self._end(known)
         if head.seq < stated.seq:
             what = f"it is missing; the journal ended with entry {stated.seq}"
             raise ChainBroken(self._account, head.seq + 1, what)
@@ -132,12 +137,14 @@ class Reader:
         check_lease(self._account, state, last_lease, head)
         return head
 
-    def _end(self) -> tuple[Head, bytes | None]:
+    def _end(self, known: KnownKeys | None) -> tuple[Head, bytes | None]:
         head, last_lease = Head(0, genesis(self._account)), None
         for entry in self.read():
             head = Head(entry.seq, entry.hash)
             if entry.kind == EntryKind.LEASE:
                 last_lease = entry.payload
+            if known is not None:
+                known.add([entry.key])
         return head, last_lease
 
     def _start(self, seq: int) -> tuple[Head, int]:

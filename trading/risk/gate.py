@@ -195,7 +195,7 @@ class RiskGate:
         """
         with self._lock:
             self._losses.mark(ts_ns, equity)
-            fallen = self._losses.losses(ts_ns).drawdown
+            fallen = self._losses.drawdown(ts_ns)
             most = self._config.limits.loss.max_drawdown_fraction
             if fallen is None or fallen <= most:
                 return ()

@@ -121,8 +121,8 @@ class LossWatch:
 
     def losses(self, now_ns: int) -> Losses:
         """Return what has been lost as of the last mark."""
-        state, equity = self._state, self.equity(now_ns)
-        if equity is None or trade_day_start_ns(now_ns) != state.day_start_ns:
+        state, equity = self._state, self._of_today(now_ns)
+        if equity is None:
             return Losses(None, None, None)
         start = self._marks[0].equity if self._marks else None
         return Losses(
@@ -130,6 +130,11 @@ class LossWatch:
             _fraction(start, equity),
             _fraction(state.high_water, equity),
         )
+
+    def drawdown(self, now_ns: int) -> Decimal | None:
+        """Return how far the last mark is below the high-water mark, as in `losses`."""
+        equity = self._of_today(now_ns)
+        return None if equity is None else _fraction(self._state.high_water, equity)
 
     @property
     def day_breached(self) -> bool:
@@ -160,6 +165,12 @@ class LossWatch:
             msg = f"the losses that were kept cannot be read: {error}"
             raise Corrupt(msg) from error
         self._marks = deque(self._state.marks)
+
+    def _of_today(self, now_ns: int) -> Decimal | None:
+        """Return the last equity; None if it is unknown, too old or of another trade day."""
+        if trade_day_start_ns(now_ns) != self._state.day_start_ns:
+            return None
+        return self.equity(now_ns)
 
 
 def _fraction(start: Decimal | None, now: Decimal) -> Decimal | None:

@@ -70,3 +70,55 @@ def test_exits_never_turn_a_position_around(
         assert sign * floor.position >= 0
     assert floor.position == 0
     assert desk.view.entered_units == desk.view.exited_units
+
+
+class Raised:
+    """A long of 1,000 whose stop the venue works at 800, and our side knows at 400."""
+
+    def __init__(self) -> None:
+        self.delays: list[int] = []
+        types = {kind: t for kind, t in ABLE.times_in_force.items() if kind != "trailing_stop"}
+        self.floor = Floor(
+            lambda: SECOND_NS * (self.delays.pop(0) if self.delays else 0),
+            D(400),
+            replace(ABLE, reduce_only=False, times_in_force=types),
+        )
+        self.desk = Desk(request(BRACKETS[1]), self.floor, late_fill_ns=30 * SECOND_NS)
+        self.desk.at(0, "1.10000")
+        self.desk.at(1, "1.10015")
+        # A fill of the entry and the replace go at once; the replace's answer takes 20 s.
+        self.delays = [0, 0, 20]
+        self.desk.at(10, "1.10000")
+        assert self.desk.live() == [("stop_loss", 800, D("1.09980"))]
+        stop = next(s for s in self.floor.book.states() if s.order.order_type == "stop_loss")
+        assert (stop.order.quantity_units, stop.may_fill_units) == (D(400), D(800))
+
+    def run(self, first: int, last: int) -> list[Decimal]:
+        """Let seconds pass; return the positions at the venue after each."""
+        positions = []
+        for second in range(first, last + 1):
+            self.desk.at(second)
+            positions.append(self.floor.position)
+        return positions
+
+
+def test_a_stop_full_at_its_old_size_still_counts_at_the_one_that_its_replace_asked_for() -> None:
+    """It sells 400 more under the new size, heard late: the rest to close is 200, not 600."""
+    raised = Raised()
+    raised.delays = [0, 20]
+    raised.desk.at(11, "1.09970")
+    assert set(raised.run(12, 30)) == {D(200)}
+    assert raised.run(31, 34)[-1] == 0
+    assert [int(order.quantity_units) for _, order in raised.desk.sent] == [1000, 400, 200]
+
+
+def test_a_canceled_stop_counts_at_the_size_that_its_replace_asked_for() -> None:
+    """Its fills under that size are heard 20 s after its end: the rest is closed only then."""
+    raised = Raised()
+    raised.desk.cancel("close")
+    raised.floor.liquidity = D(700)
+    raised.delays = [20]
+    raised.desk.at(11, "1.09970")
+    assert raised.floor.position == 100
+    assert set(raised.run(12, 40)) == {D(100)}
+    assert set(raised.run(41, 50)) == {D(0)}

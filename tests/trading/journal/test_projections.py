@@ -136,3 +136,20 @@ def test_a_rebuild_commits_the_entries_that_wait(dsn: str) -> None:
         journal.project(FULL)
         assert journal.rebuild([ORDER]) == 1
         assert (journal.orders(), journal.head.seq) == ([ORDER], 4)
+
+
+def test_the_tables_of_a_store_in_memory_are_there_when_they_are_read() -> None:
+    """Exactly what was committed, the last state of each record, and again after a rebuild."""
+    with writing("sqlite://") as journal:
+        journal.project(ORDER, POSITION)
+        assert journal.orders() == []
+        journal.commit()
+        journal.project(replace(ORDER, status="accepted"))
+        assert journal.orders() == [ORDER]
+        journal.commit()
+        assert journal.orders() == [replace(ORDER, status="accepted")]
+        journal.project(EXECUTION)
+        journal.commit()
+        assert journal.rebuild([FULL, EXECUTION]) == 3
+        assert journal.orders() == [FULL]
+        assert (journal.executions(), journal.positions()) == ([EXECUTION], [])

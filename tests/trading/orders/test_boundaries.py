@@ -92,6 +92,7 @@ def test_what_was_taken_back_before_it_was_seen_is_not_corrected_back() -> None:
     for early in (bust("e1", 5), event("bust", 5, execution_id="e1")):
         gone = apply(played(*OPEN), early, forced=True).state
         assert set(gone.executions) == {"e1"}
+        assert apply(gone, fill("e2", 10, 6, cum_units=50)).verdict is Verdict.MISFIT
         seen = apply(gone, fill("e1", 40, 4)).state
         after = apply(seen, correct("e1", "e1b", 30, 9))
         assert (after.state.cum_units, booked(after.effects)) == (Decimal(0), [])

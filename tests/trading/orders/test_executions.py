@@ -100,7 +100,9 @@ def test_a_fill_whose_correction_came_first_stands_corrected() -> None:
 
 def test_a_bust_or_correction_may_name_its_execution_as_its_own() -> None:
     """Without a reference, the id is the execution's."""
-    assert apply(played(*FILLED), event("bust", 9, execution_id="e1")).state.cum_units == 60
+    taken = apply(played(*FILLED), event("bust", 9, execution_id="e1"))
+    assert taken.state.cum_units == 60
+    assert booked(taken.effects) == [("e1-bust", "sell", Decimal(40), Decimal("1.10"), "e1")]
     bare = event("correct", 9, execution_id="e1", quantity_units=30, price="1.2")
     assert apply(played(*FILLED), bare).state.cum_units == 90
     alone = event("correct", 9, execution_id="e7", quantity_units=30, price="1.2")

@@ -104,10 +104,12 @@ def test_terms_of_a_filled_order_open_it_only_with_something_left(
     assert apply(played(*FILLED), event("replaced", 3, terms=terms(quantity))).row_id == row_id
 
 
-def test_a_replaced_filled_order_without_terms_stays_filled() -> None:
-    """Told late, and telling nothing."""
+def test_a_replaced_without_terms_brings_those_that_were_asked_for() -> None:
+    """Told after a fill of all of the old size: what is left is that of the new one."""
     later = (*OPEN, REPLACE, fill("e1", 100, 9), event("replaced", 8))
-    assert apply(played(*later[:-1]), later[-1]).state.status == "filled"
+    state = apply(played(*later[:-1]), later[-1]).state
+    assert (state.status, state.order.quantity_units) == ("partially_filled", Decimal(150))
+    assert state.may_fill_units == 50
 
 
 @pytest.mark.parametrize(("status", "kind"), list(product(STATES, EventKind)))

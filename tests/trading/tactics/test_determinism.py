@@ -37,7 +37,11 @@ TACTICS = {
     "tick profile": Tactics("tick_profile", work_ns=60 * SECOND_NS),
 }
 FEW = settings(
-    max_examples=2, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True
+    max_examples=3,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+    print_blob=True,
 )
 
 
