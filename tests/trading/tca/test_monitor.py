@@ -125,7 +125,7 @@ def in_order(found: list[Quality]) -> list[Quality]:
 def test_batches_lags_and_restarts_change_nothing_and_the_query_says_the_same(seed: int) -> None:
     """By the second or by minutes, records early or late, stopped and resumed: equal records."""
     tapes, orders, fills = made_up(seed)
-    once = in_order(evaluate(CONFIG, tapes, orders, fills))
+    once = in_order(evaluate(CONFIG, tapes.items(), orders, fills))
     assert sum(isinstance(one, ExecutionQuality) for one in once) == len(fills)
     assert sum(isinstance(one, OrderQuality) for one in once) == 8
     for batch_s, lag_s, restart in (
@@ -162,7 +162,7 @@ def test_ticks_in_disorder_within_the_lateness_change_nothing(cuts: list[int], s
         for start, end in pairwise(edges):
             found += monitor.on_quotes(symbol, records[start:end])
     found += monitor.flush()
-    assert in_order(found) == in_order(evaluate(CONFIG, tapes, orders, fills))
+    assert in_order(found) == in_order(evaluate(CONFIG, tapes.items(), orders, fills))
 
 
 def test_a_tick_that_comes_later_than_allowed_is_left_out_and_counted() -> None:
@@ -452,7 +452,7 @@ def test_what_cannot_be_measured_is_refused_with_a_reason() -> None:
     with pytest.raises(Drop, match="EURXXX"):
         monitor.on_execution(execution(0, "1.1", symbol="EURXXX"))
     with pytest.raises(BadUse, match="EURXXX"):
-        evaluate(CONFIG, {}, [order("initialized", 0, symbol="EURXXX")], [])
+        evaluate(CONFIG, [], [order("initialized", 0, symbol="EURXXX")], [])
     with pytest.raises(BadUse, match="outlier_z, size_buckets out of bounds"):
         replace(CONFIG, outlier_z=0, size_buckets=(2, 1))
     with pytest.raises(Corrupt, match="version 9"):
