@@ -111,9 +111,10 @@ def show_agreement(console: Console, agreement: Agreement) -> None:
         ("from the archive", agreement.computed_alone),
     ):
         if names:
-            console.print(f"{len(names):,} records only {only}: {names[0]}, ...", markup=False)
-    equal = "all are equal" if agreement.holds else f"{agreement.differing:,} differ"
-    line = f"{agreement.compared:,} records are there as measured and from the archive: {equal}"
+            line = f"{len(names):,} records only {only}, the first is {names[0]}"
+            console.print(line, markup=False, highlight=False)
+    equal = f"{agreement.differing:,} differ" if agreement.differing else "all are equal"
+    line = f"{agreement.compared:,} records as it happened and from the archive: {equal}"
     if agreement.at_end:
         line += f"; {agreement.at_end:,} at the end of the log cannot be held against each other"
     console.print(line)

@@ -69,6 +69,8 @@ def tca(
         print(msgspec.json.format(msgspec.json.encode(costs)).decode())
     else:
         costing.show(costs)
+        if recompute and found.agreement is None:
+            print("nothing was measured as it happened (execution.quality = false) to compare with")
     if fit_to is not None:
         line = costing.fit_words(costing.write_fit(fit_to, fills, orders), fit_to)
         Console(stderr=as_json).print(line, markup=False, highlight=False, soft_wrap=True)

@@ -169,20 +169,6 @@ class QualityMonitor:
         """
         return [*self._enter(execution), *self._collect()]
 
-    def on_financing(self, client_order_id: str, cost_account: float) -> None:
-        """Add swap that was charged while an order was worked; > 0 is a cost, account currency.
-
-        Raises
-        ------
-        Drop
-            If the order is not known, or already reported.
-        """
-        track = self._orders.get(client_order_id)
-        if track is None or track.reported:
-            msg = f"swap of order {client_order_id}, which is not being measured (any more)"
-            raise Drop(msg)
-        track.financing_account += cost_account
-
     def flush(self) -> list[Quality]:
         """Give out all that can be said at the end of the log: what it has not reached is unknown.
 

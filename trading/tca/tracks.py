@@ -54,8 +54,6 @@ class OrderTrack(msgspec.Struct, forbid_unknown_fields=True):
         Sums of quotes of its life that the tape has dropped.
     span
         Sums of its whole life, once it has ended.
-    financing_account
-        Swap while it was worked; > 0 is a cost.
     reported
         True once its record was given out.
     """
@@ -66,7 +64,6 @@ class OrderTrack(msgspec.Struct, forbid_unknown_fields=True):
     asked: Lookups = msgspec.field(default_factory=Lookups)
     forgotten: Sums = Sums()
     span: Sums | None = None
-    financing_account: float = 0.0
     reported: bool = False
 
     def learn(self, facts: OrderFacts, tapes: Tapes, config: TcaConfig) -> None:
@@ -175,7 +172,6 @@ class OrderTrack(msgspec.Struct, forbid_unknown_fields=True):
             rates[1],
             fills,
             self._fees(config) if self.has_all_fills() else None,
-            self.financing_account,
             self.span or Sums(),
         )
         return order_quality(facts, marks, config)
