@@ -1,8 +1,6 @@
-"""A statement as text for people and as JSON for machines: the same statement, the same bytes."""
+"""A statement as a table for people: the same statement, the same text."""
 
 from decimal import Decimal
-
-import msgspec
 
 from domain.nanos import iso
 from trading.conversion import MONEY_STEP
@@ -11,11 +9,6 @@ from trading.settlement.statements import Statement
 _WIDTH = 18
 UNAVAILABLE = "unavailable"
 """Written where an amount is not known."""
-
-
-def to_json(statement: Statement) -> bytes:
-    """Write a statement as JSON, keys in their order, money as text with all its digits."""
-    return msgspec.json.encode(statement)
 
 
 def to_text(statement: Statement) -> str:
