@@ -5,9 +5,9 @@ from decimal import Decimal
 from typing import Literal, NamedTuple
 
 from brokers.ib.rows import OrderKey
-from domain.fx_calendar import roll_ns, trade_date
 from domain.orders import TRIGGER_TYPES, OrderSide, OrderStatus, OrderTerms
 from domain.reasons import Reason
+from trading.contingency.expiry import gfd_expiry_ns
 
 ACKED = frozenset({"PreSubmitted", "Submitted", "Filled"})
 """Statuses that say TWS has taken the order."""
@@ -91,7 +91,7 @@ class Tracked:
         if self.terms is None:
             return None
         if self.terms.time_in_force == "GFD":
-            return roll_ns(trade_date(self.since_ns))
+            return gfd_expiry_ns(self.since_ns)
         return self.terms.expire_ns
 
     def first_waiting(self, *asked: Asked) -> Waiting | None:

@@ -3,10 +3,9 @@
 from decimal import Decimal
 
 from brokers.paper_venue.config import PairTerms
-from domain.instruments import Instrument
 from trading.accounts.held import HeldPosition, sides
 from trading.conversion import MONEY_STEP
-from trading.settlement.financing import FinancingTerms, amount_quote
+from trading.settlement.financing import financing_quote
 
 
 def commission(units: Decimal, price: Decimal, terms: PairTerms) -> Decimal:
@@ -16,9 +15,7 @@ def commission(units: Decimal, price: Decimal, terms: PairTerms) -> Decimal:
     return (units * price * terms.commission_rate).quantize(MONEY_STEP)
 
 
-def financing(
-    held: HeldPosition, price: Decimal, days: int, terms: PairTerms, pair: Instrument
-) -> Decimal:
+def financing(held: HeldPosition, price: Decimal, days: int, terms: PairTerms) -> Decimal:
     """Return what a roll adds to the money in quote currency; below 0 we pay.
 
     Parameters
@@ -29,8 +26,6 @@ def financing(
         Days charged (>= 0).
     """
     long_units, short_units = sides(held)
-    rates = FinancingTerms(terms.long_rate or Decimal(0), terms.short_rate or Decimal(0))
-    pip = Decimal(1).scaleb(pair.pip_location)
-    long = amount_quote("buy", long_units, price, rates, pip, days)
-    short = amount_quote("sell", short_units, price, rates, pip, days)
+    long = financing_quote(long_units, price, terms.long_rate or Decimal(0), days)
+    short = financing_quote(short_units, price, terms.short_rate or Decimal(0), days)
     return (long + short).quantize(MONEY_STEP)

@@ -64,7 +64,7 @@ class Rolls:
         terms = config.terms_of(pair.symbol)
         ended = trade_date(due_ns - 1)
         days = days_charged(pair, ended, self._calendar, terms.days_charged)
-        amount = financing(held, quote.mid, days, terms, pair)
+        amount = financing(held, quote.mid, days, terms)
         if amount:
             name = "pf" + digest("financing", config.account, pair.symbol, due_ns)
             self._outbox.charge(name, pair.symbol, amount, pair.quote, due_ns)

@@ -11,7 +11,6 @@ from brokers.paper_venue.passage import (
     level_of,
     source_of,
 )
-from domain.fx_calendar import roll_ns, trade_date
 from domain.instruments import Instrument
 from domain.orders import (
     CLOSED_STATUSES,
@@ -21,6 +20,7 @@ from domain.orders import (
     OrderTerms,
     OrderType,
 )
+from trading.contingency.expiry import gfd_expiry_ns
 from trading.venues import OrderReport
 
 _ZERO = Decimal(0)
@@ -146,7 +146,7 @@ class WorkingOrder(msgspec.Struct):
         terms = self.terms
         self.expires_ns = terms.expire_ns if terms.time_in_force == "GTD" else None
         if terms.time_in_force == "GFD":
-            self.expires_ns = roll_ns(trade_date(self.live_ns))
+            self.expires_ns = gfd_expiry_ns(self.live_ns)
         self.level = None
         if terms.order_type == "trailing_stop" and terms.trigger_price is not None:
             self.level = level_of(terms.trigger_price, self.side == "buy", instrument)

@@ -8,7 +8,7 @@ Lewis 1964). Venues stamp whole milliseconds, so two ticks may share one.
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.nanos import DAY_NS, MINUTE_NS, MS_NS
+from domain.nanos import DAY_NS, MS_NS
 from sources.simulator.params import HOURS, Activity, SimulatorParams
 from sources.simulator.paths import MINUTES, Floats, PairDay, long_run_scale
 
@@ -36,11 +36,6 @@ def receive_delays(params: SimulatorParams, count: int, rng: np.random.Generator
     spread = np.exp(params.delay_log_sd * rng.standard_normal(count))
     delays: Ints = (params.delay_median_ms * MS_NS * spread).astype(np.int64) + 1
     return delays
-
-
-def minute_of(since_open_ns: Ints) -> Ints:
-    """Return the minute of the trade day, 0 to 1439."""
-    return since_open_ns // MINUTE_NS
 
 
 def _since_begin(activity: Activity, sizes: Ints, rng: np.random.Generator) -> Floats:

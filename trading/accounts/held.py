@@ -9,9 +9,8 @@ from typing import NamedTuple
 
 from domain.instruments import Instrument
 from domain.orders import Execution, Order
-from trading.accounts.modes import MODES
+from trading.accounts.modes import BOOKS
 from trading.accounts.trades import BookedFill, ConversionRates, Trades, total_units
-from trading.accounts.valuation import trades_unrealised
 from trading.conversion import Quotes, to_account
 from trading.orders.effects import Booked
 from trading.positions import NetPosition, net, realise, unrealised
@@ -83,7 +82,7 @@ def after_fill(held: HeldPosition, fill: BookedFill, mode: PositionMode) -> Move
         position, profit = net(held.position, fill.change_units, fill.price)
         rate = fill.rates.loss if profit < 0 else fill.rates.gain
         return Moved(HeldPosition(position), profit, to_account(profit, rate), rate)
-    trades, parts = MODES[mode].book(held.trades, fill)
+    trades, parts = BOOKS[mode](held.trades, fill)
     profit = sum((part.pnl_quote for part in parts), _ZERO)
     known = [part.pnl_account for part in parts if part.pnl_account is not None]
     account = sum(known, _ZERO) if len(known) == len(parts) else None
@@ -113,14 +112,23 @@ def held_profit(
 ) -> Decimal | None:
     """Return the profit in account currency of closing all now, each at its closing side.
 
+    Trades convert one by one: the loss of one leg is bought even where the other leg gains.
+
     Returns
     -------
     Decimal or None
         0 when flat; None where the quote or the conversion rate is not known.
     """
-    if held.trades:
-        return trades_unrealised(held.trades, instrument, account_currency, quotes)
-    return unrealised(held.position, instrument, account_currency, quotes)
+    if not held.trades:
+        return unrealised(held.position, instrument, account_currency, quotes)
+    total = _ZERO
+    for trade in held.trades:
+        one = NetPosition(trade.units, trade.price)
+        profit = unrealised(one, instrument, account_currency, quotes)
+        if profit is None:
+            return None
+        total += profit
+    return total
 
 
 def sides(held: HeldPosition) -> tuple[Decimal, Decimal]:

@@ -35,7 +35,7 @@ def rates_at(quote: str, account: str, quotes: Quotes) -> ConversionRates:
 
 
 class BookedFill(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
-    """One fill with all that its booking depends on, so that a history can be booked again.
+    """One fill with all that its booking depends on.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class BookedFill(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=Fal
     quantity_units, price
         Base units (> 0); quote currency per base unit (> 0).
     ts_event_ns
-        When it happened; fills are booked in this order, then by id.
+        When it happened.
     rates
         Quote to account currency at that moment.
     closes
@@ -69,13 +69,8 @@ class BookedFill(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=Fal
         return signed(self.side, self.quantity_units)
 
 
-def fill_of(
-    execution: Execution,
-    rates: ConversionRates,
-    closes: str = "",
-    effect: PositionEffect = "default",
-) -> BookedFill:
-    """Return the fill behind a published execution."""
+def fill_of(execution: Execution, rates: ConversionRates) -> BookedFill:
+    """Return the fill behind a published execution; which trades it closes, its order says."""
     return BookedFill(
         execution.execution_id,
         execution.symbol,
@@ -84,13 +79,11 @@ def fill_of(
         execution.price,
         execution.ts_event_ns,
         rates,
-        closes,
-        effect,
     )
 
 
 class OpenTrade(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
-    """What is left of an opening fill; on a netting account the whole position.
+    """What is left of an opening fill, where trades are kept apart.
 
     Attributes
     ----------
@@ -99,7 +92,7 @@ class OpenTrade(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=Fals
     units
         Signed base units still open (not 0).
     price
-        Entry price; the average one on a netting account.
+        Entry price.
     """
 
     trade_id: str

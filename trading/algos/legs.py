@@ -9,7 +9,6 @@ leg                   attempt            order
 0 ... 99              0                  asked for by the signal itself; also the id of a parent
 1000 + parent's leg   0, 1, 2, ...       children of that parent, in the order of their placing
 2000 + 10 leg + role  0, 1, 2, ...       members of a group around that leg, tries of one role
-4000 + leg            0, 1, 2, ...       parts of that leg on several accounts
 ====================  =================  =======================================================
 """
 
@@ -24,7 +23,7 @@ LEGS = 100
 ROLES = 10
 """Roles that a group may have around one leg."""
 
-_CHILDREN, _MEMBERS, _PARTS = 1_000, 2_000, 4_000
+_CHILDREN, _MEMBERS = 1_000, 2_000
 
 
 @lru_cache(maxsize=1_024)  # parents and groups are asked for theirs at every look
@@ -41,11 +40,6 @@ def child_id(strategy: str, signal: str, leg: int, number: int) -> str:
 def member_id(strategy: str, signal: str, leg: int, role: int, attempt: int) -> str:
     """Return the id of the n-th try (from 0) at a role (0 to 9) of the group around a leg."""
     return client_order_id(strategy, signal, _MEMBERS + ROLES * _checked(leg) + role, attempt)
-
-
-def part_id(strategy: str, signal: str, leg: int, number: int) -> str:
-    """Return the id of the n-th part (from 0) of a leg that goes to several accounts."""
-    return client_order_id(strategy, signal, _PARTS + _checked(leg), number)
 
 
 def _checked(leg: int) -> int:

@@ -6,13 +6,12 @@ from typing import Literal, Protocol
 import msgspec
 
 from domain.errors import Reject
-from domain.orders import Order, OrderSide, OrderStatus, TimeInForce
+from domain.orders import Order, OrderSide, TimeInForce
 from trading.algos.actions import Action, Progress
 from trading.algos.iceberg import Iceberg
 from trading.algos.legs import child_id, own_id
 from trading.algos.market import MarketView, on_grid, open_ns
 from trading.algos.passive import PassiveThenCross
-from trading.algos.placed import ZERO
 from trading.algos.sliced import Twap, VolumeProfile
 from trading.algos.work import Work
 from trading.venues import Capabilities
@@ -171,37 +170,4 @@ def child_of(parent: ParentOrder, number: int, now_ns: int) -> Order:
         parent_id=parent.parent_id,
         user=parent.user,
         model_id=parent.model_id,
-    )
-
-
-_ENDS: dict[str, OrderStatus] = {"filled": "filled", "deadline": "expired", "refused": "rejected"}
-
-
-def record_of(parent: ParentOrder, view: ParentView, ts_ns: int) -> Order:
-    """Return a parent as a record of ``orders``, for people and for execution quality.
-
-    It never enters an order book: what it holds and may fill is its children's.
-    """
-    status: OrderStatus = "accepted" if view.filled_units == ZERO else "partially_filled"
-    if view.status == "waiting":
-        status = "initialized"
-    elif view.status == "ending":
-        status = "pending_cancel"
-    elif view.status == "done":
-        status = _ENDS.get(view.reason, "canceled")
-        if status == "rejected" and view.filled_units:
-            status = "canceled"
-    record = child_of(parent, 0, ts_ns)
-    return msgspec.structs.replace(
-        record,
-        client_order_id=parent.parent_id,
-        parent_id="",
-        status=status,
-        filled_units=view.filled_units,
-        average_price=view.average_price,
-        reason=view.reason if view.status == "done" else "",
-        order_type="market" if parent.limit_price is None else "limit",
-        time_in_force="GTD",
-        expire_ns=parent.end_ns,
-        limit_price=parent.limit_price,
     )

@@ -27,7 +27,7 @@ from trading.algos.actions import (
 )
 from trading.algos.market import MarketView
 from trading.algos.parent_state import ParentState, with_child
-from trading.algos.parents import ParentCancel, ParentOrder, ParentView, Slicer, child_of
+from trading.algos.parents import ParentCancel, ParentOrder, Slicer, child_of
 from trading.algos.placed import Placed, followed, placed
 from trading.algos.worked import Kept, Worked
 from trading.orders.state import EXTERNAL, OrderState
@@ -93,22 +93,6 @@ class Parents(Worked[ParentState, Request]):
             if state.ended_ns is None and now_ns >= state.parent.start_ns:
                 outputs += self._work(name, replace(state, begun=True), now_ns, market)
         return outputs
-
-    # What is so.
-
-    def view(self, parent_id: str) -> ParentView:
-        """Return a parent as it stands.
-
-        Raises
-        ------
-        BadUse
-            If it is not known.
-        """
-        return self.state(parent_id).view()
-
-    def views(self) -> list[ParentView]:
-        """Return all parents as they stand, in the order of their coming."""
-        return [state.view() for state in self._states.values()]
 
     def _restore(self, state: ParentState) -> None:
         name = state.parent.parent_id

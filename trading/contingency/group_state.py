@@ -1,7 +1,7 @@
 """One group between two moments: its members, and what follows from them."""
 
 from decimal import Decimal
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -171,31 +171,6 @@ class Roles:
         return self.amended(placed, terms)
 
 
-GroupStatus = Literal["working", "closing", "ending", "done"]
-"""As requested; closing what is held; only waiting for the ends of its orders; at its end."""
-
-
-class GroupView(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A group as it stands.
-
-    Attributes
-    ----------
-    entered_units, exited_units
-        Base units filled by entry and exits; of an OCO by the first and the second order.
-    working_units
-        What its orders may still fill.
-    reason
-        Why it closes, or has ended; empty while it does neither.
-    """
-
-    group_id: str
-    status: GroupStatus
-    entered_units: Decimal
-    exited_units: Decimal
-    working_units: Decimal
-    reason: str
-
-
 def rests(state: GroupState) -> bool:
     """Say whether a group waits for the market alone: it is entered, and its exits work as asked.
 
@@ -217,24 +192,4 @@ def rests(state: GroupState) -> bool:
     exits = [member.placed for member in working]
     return all(
         one.is_changeable and one.terms.quantity_units - one.filled_units == held for one in exits
-    )
-
-
-def view_of(state: GroupState) -> GroupView:
-    """Return a group as it stands."""
-    roles = Roles(state, 0, 0)
-    status: GroupStatus = "working"
-    if state.ended_ns is not None:
-        status = "done"
-    elif state.stop:
-        status = "ending"
-    elif state.closing:
-        status = "closing"
-    return GroupView(
-        state.request.group_id,
-        status,
-        roles.filled("entry", "first"),
-        roles.filled(*EXITS, "second", "then"),
-        sum((m.placed.may_fill_units for m in state.members if m.placed.is_open), ZERO),
-        state.stop or state.closing,
     )

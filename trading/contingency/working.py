@@ -22,13 +22,11 @@ from trading.contingency.group_state import (
     Close,
     Finish,
     GroupState,
-    GroupView,
     Member,
     PlaceMember,
     Roles,
     Step,
     Warn,
-    view_of,
 )
 from trading.contingency.linked import oco_steps, oto_steps
 from trading.contingency.members import member_name, order_of, tries
@@ -127,10 +125,6 @@ class Groups(Worked[GroupState, Request]):
                 view, request = market(state.request.symbol), state.request
                 outputs += self._work(name, now_ns, view, entering=enters(request.entered_by))
         return outputs
-
-    def view(self, group_id: str) -> GroupView:
-        """Return a group as it stands; see `state` for what it raises."""
-        return view_of(self.state(group_id))
 
     def forget(self, ended_before_ns: int) -> None:
         """Leave out what came to its end before a moment; see `Worked.forget`."""

@@ -1,41 +1,14 @@
-"""A statement as text for people and as JSON for machines: the same statement, the same bytes."""
+"""A statement as a table for people: the same statement, the same text."""
 
 from decimal import Decimal
 
-import msgspec
-
-from domain.errors import Corrupt
 from domain.nanos import iso
 from trading.conversion import MONEY_STEP
-from trading.settlement.statements import STATEMENT_VERSION, Statement
+from trading.settlement.statements import Statement
 
 _WIDTH = 18
 UNAVAILABLE = "unavailable"
 """Written where an amount is not known."""
-
-
-def to_json(statement: Statement) -> bytes:
-    """Write a statement as JSON, keys in their order, money as text with all its digits."""
-    return msgspec.json.encode(statement)
-
-
-def from_json(value: bytes) -> Statement:
-    """Read what `to_json` wrote.
-
-    Raises
-    ------
-    Corrupt
-        If it is no statement of this version.
-    """
-    try:
-        statement = msgspec.json.decode(value, type=Statement)
-    except msgspec.MsgspecError as error:
-        msg = f"no statement: {error}"
-        raise Corrupt(msg) from error
-    if statement.v != STATEMENT_VERSION:
-        msg = f"statement version {statement.v}, this reader knows {STATEMENT_VERSION}"
-        raise Corrupt(msg)
-    return statement
 
 
 def to_text(statement: Statement) -> str:

@@ -149,6 +149,17 @@ def test_good_for_day_ends_at_17_new_york() -> None:
     assert desk.time(roll_ms) == [f"{roll_ms:g} expired"]
 
 
+def test_good_for_day_over_a_weekend_ends_with_the_first_day_of_trading() -> None:
+    """Asked for on Saturday it lives to Monday, when New York has changed its clocks."""
+    desk = Desk()
+    saturday_ms, monday_ms = (
+        (parse_ns(text) - START_NS) / 1e6 for text in ("2024-03-09T12:00:00", "2024-03-11T21:00:00")
+    )
+    desk.submit(saturday_ms, **REST | {"time_in_force": "GFD"})
+    assert desk.time(monday_ms - 1) == []
+    assert desk.time(monday_ms) == [f"{monday_ms:g} expired"]
+
+
 def test_a_known_id_is_refused_and_the_first_order_stands() -> None:
     """The second request is on record all the same."""
     desk = Desk()

@@ -13,8 +13,8 @@ from tests.trading.algos.floor import SECOND_NS, TUESDAY_NS, Floor
 from tests.trading.algos.working import Desk, parent
 from trading.algos.actions import CancelOrder, Place
 from trading.algos.iceberg import Iceberg
-from trading.algos.legs import child_id, member_id, own_id, part_id
-from trading.algos.parents import ParentCancel, ParentOrder, record_of
+from trading.algos.legs import child_id, member_id, own_id
+from trading.algos.parents import ParentCancel, ParentOrder
 from trading.algos.passive import PassiveThenCross
 from trading.algos.sliced import Twap, VolumeProfile
 from trading.algos.working import Parents
@@ -27,7 +27,6 @@ def test_ids_are_functions_of_signal_leg_and_number() -> None:
     assert own_id("trend", "s1", 0) == client_order_id("trend", "s1", 0, 0)
     assert child_id("trend", "s1", 3, 7) == client_order_id("trend", "s1", 1003, 7)
     assert member_id("trend", "s1", 3, 2, 1) == client_order_id("trend", "s1", 2032, 1)
-    assert part_id("trend", "s1", 99, 1) == client_order_id("trend", "s1", 4099, 1)
     with pytest.raises(BadUse, match="0 to 99"):
         child_id("trend", "s1", 100, 0)
 
@@ -165,7 +164,7 @@ def test_requests_are_idempotent_and_a_stranger_cannot_be_canceled() -> None:
     with pytest.raises(BadUse, match="no parent"):
         desk.parents.apply(ParentCancel("nobody", 0))
     with pytest.raises(BadUse, match="no parent"):
-        desk.parents.view("nobody")
+        desk.parents.state("nobody")
 
 
 @pytest.mark.parametrize(
@@ -208,26 +207,6 @@ def test_a_dump_of_another_version_is_refused() -> None:
             Parents.load(wrong)
 
 
-def test_the_record_of_a_parent_says_how_it_stands() -> None:
-    """For people and for execution quality; its id is that which the children name."""
-    desk = Desk(parent(Twap(slices=2)), Floor())
-    statuses = [record_of(desk.order, desk.view, TUESDAY_NS).status]
-    for second in (0, 1, 300, 301):
-        desk.at(second)
-        statuses.append(record_of(desk.order, desk.view, TUESDAY_NS).status)
-    assert statuses == [
-        "initialized",
-        "partially_filled",
-        "partially_filled",
-        "partially_filled",
-        "filled",
-    ]
-    record = record_of(desk.order, desk.view, TUESDAY_NS)
-    assert record.client_order_id == desk.sent[0][1].parent_id
-    assert (record.filled_units, record.average_price) == (D(1000), D("1.10010"))
-    assert (record.parent_id, record.reason) == ("", "filled")
-
-
 def test_parents_that_have_ended_are_forgotten_and_no_others() -> None:
     """What works stays, whatever its age."""
     desk = Desk(parent(Twap(slices=1)), Floor())
@@ -236,7 +215,8 @@ def test_parents_that_have_ended_are_forgotten_and_no_others() -> None:
     desk.parents.apply(working)
     desk.at(3)
     desk.parents.forget(TUESDAY_NS + SECOND_NS)
-    assert len(desk.parents.views()) == 2
+    assert desk.view.status == "done"
     desk.parents.forget(TUESDAY_NS + 100 * SECOND_NS)
-    assert [view.parent_id for view in desk.parents.views()] == [working.parent_id]
+    assert not desk.parents.knows(desk.order.parent_id)
+    assert [state.parent for state in desk.parents.working()] == [working]
     assert Parents.load(desk.parents.dump()).dump() == desk.parents.dump()

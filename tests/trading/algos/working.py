@@ -70,7 +70,7 @@ class Desk:
     @property
     def view(self) -> ParentView:
         """The parent as it stands."""
-        return self.parents.view(self.order.parent_id)
+        return self.parents.state(self.order.parent_id).view()
 
     def sizes(self) -> list[tuple[int, int]]:
         """Return second and size of each child."""

@@ -1,13 +1,13 @@
 """Groups on a floor, with few words."""
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from domain.orders import Order, OrderTerms
 from tests.trading.algos.floor import ACCOUNT, SECOND_NS, TUESDAY_NS, Floor
 from trading.algos.actions import AmendOrder, CancelOrder, SubmitOrder
-from trading.contingency.group_state import GroupView
-from trading.contingency.requests import Bracket, GroupCancel, GroupRequest, Oco, Oto
+from trading.contingency.group_state import GroupState, Roles
+from trading.contingency.requests import EXITS, Bracket, GroupCancel, GroupRequest, Oco, Oto
 from trading.contingency.working import GroupAlert, Groups
 
 D = Decimal
@@ -39,6 +39,33 @@ def bracket(**changes: Any) -> Bracket:
         "stop_price": D("1.09500"),
     }
     return Bracket(**(fields | changes))
+
+
+class GroupView(NamedTuple):
+    """A group as it stands; of an OCO the first and the second order enter and exit."""
+
+    status: Literal["working", "closing", "ending", "done"]
+    entered_units: Decimal
+    exited_units: Decimal
+    reason: str
+
+
+def view_of(state: GroupState) -> GroupView:
+    """Return a group as it stands."""
+    roles = Roles(state, 0, 0)
+    status: Literal["working", "closing", "ending", "done"] = "working"
+    if state.ended_ns is not None:
+        status = "done"
+    elif state.stop:
+        status = "ending"
+    elif state.closing:
+        status = "closing"
+    return GroupView(
+        status,
+        roles.filled("entry", "first"),
+        roles.filled(*EXITS, "second", "then"),
+        state.stop or state.closing,
+    )
 
 
 class Desk:
@@ -81,7 +108,7 @@ class Desk:
     @property
     def view(self) -> GroupView:
         """The group as it stands."""
-        return self.groups.view(self.group.group_id)
+        return view_of(self.groups.state(self.group.group_id))
 
     def codes(self) -> list[str]:
         """Return what a person was told."""

@@ -372,4 +372,4 @@ def test_groups_that_have_ended_are_forgotten() -> None:
     desk.run(4, 7)
     desk.groups.forget(desk.floor.now_ns + SECOND_NS)
     with pytest.raises(BadUse, match="no group"):
-        desk.groups.view(desk.group.group_id)
+        desk.groups.state(desk.group.group_id)

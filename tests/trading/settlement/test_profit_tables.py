@@ -22,22 +22,22 @@ from typing import NamedTuple
 
 import pytest
 
+from brokers.paper_venue.config import PairTerms
+from brokers.paper_venue.costs import financing
+from brokers.paper_venue.rolls import next_roll_ns
+from domain.fx_calendar import trade_date
 from domain.instruments import INSTRUMENTS
-from domain.nanos import to_ns
-from domain.orders import Execution, OrderSide
-from trading.accounts.account import AccountConfig
-from trading.accounts.trades import fill_of, rates_at
-from trading.accounts.valuation import account_unrealised
+from domain.nanos import MINUTE_NS, SECOND_NS, to_ns
+from domain.orders import Execution, Order, OrderSide
+from trading.cuts import Clocking
+from trading.lane_accounts import LaneAccounts
+from trading.lanes import Lane, LaneState
+from trading.orders.effects import Booked
 from trading.quotes import Quote
-from trading.settlement.financing import FinancingTerms, financing_at_roll, rolls_between
-from trading.settlement.items import (
-    Item,
-    charge_item,
-    commission_item,
-    financing_item,
-    realised_items,
-)
-from trading.settlement.statements import Funding, Statement, checks, state_day
+from trading.settlement.financing import days_charged
+from trading.settlement.rebuilding import Booked as Booking
+from trading.settlement.rebuilding import Books
+from trading.settlement.statements import Statement, checks
 from trading.settlement.value_dates import NO_HOLIDAYS
 from trading.venues import AccountCharge
 
@@ -83,9 +83,9 @@ DEALS: dict[str, list[Deal]] = {
     ],
 }
 TERMS = {
-    "EURUSD": FinancingTerms(long=D("-0.0365"), short=D("0.01825")),
-    "USDJPY": FinancingTerms(long=D("0.01825"), short=D("-0.0365")),
-    "EURJPY": FinancingTerms(long=D("-0.01825"), short=D("-0.0365")),
+    "EURUSD": PairTerms(long_rate=D("-0.0365"), short_rate=D("0.01825")),
+    "USDJPY": PairTerms(long_rate=D("0.01825"), short_rate=D("-0.0365")),
+    "EURJPY": PairTerms(long_rate=D("-0.01825"), short_rate=D("-0.0365")),
 }
 
 # In quote currency, by hand:
@@ -179,52 +179,84 @@ TABLES: dict[tuple[str, str], tuple[Row, Row, Row]] = {
 }
 
 
-def statements(symbol: str, currency: str) -> list[Statement]:
-    """Run the deals of a symbol through an account and state its three days."""
-    book = AccountConfig("A-1", currency).build()
-    instrument = INSTRUMENTS[symbol]
-    items: dict[date, list[Item]] = {WEDNESDAY: [], THURSDAY: [], FRIDAY: []}
-    opens: dict[date, Decimal | None] = {}
-    deals = [
-        Execution(
-            f"x{number}",
-            f"o{number}",
+class Desk:
+    """One account that nets: its books as a run keeps them, and the paper venue's charges."""
+
+    def __init__(self, symbol: str, currency: str) -> None:
+        self.symbol = symbol
+        self.currency = currency
+        quote = QUOTES[symbol]
+        state = LaneState(
+            symbol, bid=float(quote.bid), ask=float(quote.ask), mark_quotes=dict(QUOTES)
+        )
+        self.lane = Lane(state, Clocking(0, 0, MINUTE_NS, SECOND_NS), currency)
+        self.accounts = LaneAccounts(
+            {symbol: self.lane},
             "A-1",
-            symbol,
+            currency,
+            "netting",
+            lambda alert, _: pytest.fail(str(alert)),
+        )
+
+    def deal(self, number: int) -> Execution:
+        """Book one of the symbol's deals; the first costs a commission."""
+        day, side, units, price = DEALS[self.symbol][number]
+        ts_ns = at(day, 14 + number)
+        order = Order(
+            client_order_id=f"o{number}",
+            account="A-1",
+            strategy="s",
+            signal_id="",
+            symbol=self.symbol,
+            side=side,
+            quantity_units=D(units),
+            status="filled",
+            ts_event_ns=ts_ns,
+            ts_recv_ns=ts_ns,
+        )
+        booked = Booked(
+            f"x{number}",
+            order.client_order_id,
+            "A-1",
+            "s",
+            self.symbol,
             side,
-            D(units),
+            order.quantity_units,
             D(price),
-            at(day, 14 + number),
-            0,
-            D(0),
-            None,
-            None,
-            D("1.28") if number == 0 else D(0),
+            ts_ns,
+            ts_ns,
+            D(0) if number else D("1.28"),
             "USD",
         )
-        for number, (day, side, units, price) in enumerate(DEALS[symbol])
-    ]
-    for day in items:
-        for deal in [d for d in deals if at(day.day, 0) <= d.ts_event_ns < at(day.day + 1, 0)]:
-            rates = rates_at(instrument.quote, currency, QUOTES)
-            change = book.apply(fill_of(deal, rates))
-            items[day] += realised_items(change, instrument.quote, deal.ts_event_ns)
-            commission = commission_item(deal, currency, QUOTES)
-            items[day] += [] if commission is None else [commission]
-        for roll in rolls_between(at(day.day, 12), at(day.day + 1, 0)):
-            for charged in financing_at_roll(
-                book, symbol, roll, TERMS[symbol], NO_HOLIDAYS, QUOTES
-            ):
-                items[day].append(financing_item(charged, instrument.quote))
-        opens[day] = account_unrealised(book, QUOTES)
-    paid_in = AccountCharge("t1", "transfer", "", D(1000), currency, at(8, 9))
-    items[THURSDAY].append(charge_item(paid_in, currency, QUOTES))
-    found: list[Statement] = []
-    funding = Funding(D(10000), D(0))
-    for day, own in items.items():
-        found.append(state_day("A-1", currency, day, funding, own, opens[day]))
-        funding = found[-1].closing
-    return found
+        execution, _ = self.accounts.book(booked, order)
+        return execution
+
+    def roll(self, roll_ns: int) -> list[AccountCharge]:
+        """Charge what is held over a roll."""
+        held, terms = self.lane.state.held, TERMS[self.symbol]
+        days = days_charged(self.lane.instrument, trade_date(roll_ns - 1), NO_HOLIDAYS)
+        amount = financing(held, QUOTES[self.symbol].mid, days, terms)
+        quote = self.lane.instrument.quote
+        charge = AccountCharge(f"f{roll_ns}", "financing", self.symbol, amount, quote, roll_ns)
+        return [self.accounts.in_account_currency(charge, self.lane)] if amount else []
+
+
+def statements(symbol: str, currency: str) -> list[Statement]:
+    """Book the deals of a symbol with all charges, and state the three days."""
+    desk = Desk(symbol, currency)
+    executions: list[Execution] = []
+    charges = [AccountCharge("t1", "transfer", "", D(1000), currency, at(8, 9))]
+    roll_ns = next_roll_ns(at(7, 12))
+    for number, (day, *_) in enumerate(DEALS[symbol]):
+        while roll_ns < at(day, 14):
+            charges += desk.roll(roll_ns)
+            roll_ns = next_roll_ns(roll_ns)
+        executions.append(desk.deal(number))
+    charges += desk.roll(roll_ns)
+    books = Books(
+        "A-1", currency, D(10000), Booking(executions, charges), INSTRUMENTS, lambda _: QUOTES
+    )
+    return [books.statement(day) for day in (WEDNESDAY, THURSDAY, FRIDAY)]
 
 
 @pytest.mark.parametrize(("symbol", "currency"), TABLES)

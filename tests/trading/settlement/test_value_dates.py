@@ -4,9 +4,8 @@ from datetime import date, timedelta
 
 import pytest
 
-from domain.fx_calendar import roll_ns
 from domain.instruments import Instrument, instrument
-from trading.settlement.financing import days_charged, rolls_between
+from trading.settlement.financing import days_charged
 from trading.settlement.value_dates import (
     NO_HOLIDAYS,
     HolidayTable,
@@ -108,15 +107,6 @@ def test_no_market_trades_at_christmas_and_on_weekends() -> None:
     assert not is_trade_date(date(2014, 12, 25))
     assert next_trade_date(date(2014, 12, 24)) == date(2014, 12, 26)
     assert next_trade_date(may(9)) == may(12)
-
-
-def test_each_trade_date_has_one_roll_and_the_weekend_has_none() -> None:
-    """Friday's is the week's last; the end of the span belongs to it and its beginning does not."""
-    rolls = rolls_between(roll_ns(may(7)), roll_ns(may(14)))
-    assert rolls == [roll_ns(may(day)) for day in (8, 9, 12, 13, 14)]
-    assert rolls_between(roll_ns(may(8)) - 1, roll_ns(may(8)) - 1) == []
-    assert rolls_between(roll_ns(may(8)) - 1, roll_ns(may(8))) == [roll_ns(may(8))]
-    assert rolls_between(roll_ns(may(9)), roll_ns(may(12)) - 1) == []
 
 
 def test_a_calendar_that_is_always_closed_is_found_out() -> None:
