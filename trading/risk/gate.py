@@ -95,24 +95,6 @@ class RiskGate:
         """Trading states as they are now."""
         return self._controls
 
-    def check(self, order: Order, context: RiskContext, *, every: bool = False) -> Verdict:
-        """Judge a new order; nothing is remembered.
-
-        Parameters
-        ----------
-        every
-            Whether all denials are wanted, not only the first.
-        """
-        with self._lock:
-            return judge(self._case(order, None, context), every=every)
-
-    def check_replace(
-        self, order: Order, terms: OrderTerms, context: RiskContext, *, every: bool = False
-    ) -> Verdict:
-        """Judge other terms for a working order: what would be left of it, as if it were new."""
-        with self._lock:
-            return judge(self._case(with_terms(order, terms), order, context), every=every)
-
     def admit(self, order: Order, read: Callable[[], RiskContext]) -> Verdict:
         """Judge a new order, and if it passes note and reserve it in the same step.
 
@@ -153,10 +135,6 @@ class RiskGate:
         """Note that the positions and orders passed in count this order as it was admitted."""
         with self._lock:
             self._reserved.pop(client_order_id, None)
-
-    def released(self, client_order_id: str) -> None:
-        """Note that what was admitted will never leave; its id stays used."""
-        self.sent(client_order_id)
 
     def filled(self, order: Order, ts_ns: int) -> tuple[ControlEvent, ...]:
         """Note a fill; return what it calls for, already in force here and to be kept.

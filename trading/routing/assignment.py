@@ -18,7 +18,7 @@ from domain.orders import OrderSide, OrderTerms, TimeInForce
 from domain.predictions import Signal
 from trading.routing.candidates import Candidate, Objection, Wanted
 from trading.routing.learning import AccountCosts
-from trading.routing.router import Judged, route
+from trading.routing.ranking import Judged, rank
 from trading.tca.config import TcaConfig
 
 _VERSION = 1
@@ -156,11 +156,11 @@ class Assignment:
             same = last is not None and last.side == side and last.account == bound
             why = last.why if last is not None and same else _bound_words(bound)
             return Route(signal.symbol, side, *at, bound, why)
-        judged = self._judged(signal, side)
+        judged = self._judged(signal)
         why = "; ".join(f"{one.account}: {_words(one)}" for one in judged)
         return Route(signal.symbol, side, *at, _chosen(judged), why)
 
-    def _judged(self, signal: Signal, side: OrderSide) -> tuple[Judged, ...]:
+    def _judged(self, signal: Signal) -> tuple[Judged, ...]:
         """Return how each account fares: those that can take an order by cost, then the others."""
         candidates = [self._priced(one, signal) for one in self._field.candidates(signal.symbol)]
         pair = instrument(signal.symbol)
@@ -171,9 +171,8 @@ class Assignment:
             # Whether there is a bound counts, not where it lies.
             price_bound=pair.tick_size if self._rule.bounded else None,
         )
-        wanted = Wanted(pair.symbol, side, terms)
-        table = self._costs.table
-        return route(wanted, candidates, table, signal.ts_event_ns, self._config).judged
+        wanted = Wanted(pair.symbol, terms)
+        return rank(wanted, candidates, self._costs.table, signal.ts_event_ns, self._config)
 
     def _priced(self, candidate: Candidate, signal: Signal) -> Candidate:
         """Return an account with its commission; without a quote it is left out for all alike."""
@@ -193,9 +192,11 @@ def _chosen(judged: tuple[Judged, ...]) -> str:
 
 
 def _words(judged: Judged) -> str:
-    if judged.expected is None:
-        return judged.why
-    return f"{judged.expected.pips:.3f} pips expected of {judged.expected.fills} fills"
+    expected = judged.expected
+    if expected is None:
+        return "cannot take it: " + ", ".join(judged.objections)
+    interval = f"{expected.low_pips:.3f} to {expected.high_pips:.3f}"
+    return f"{expected.pips:.3f} pips ({interval}) expected of {expected.fills} fills"
 
 
 def _bound_words(account: str) -> str:

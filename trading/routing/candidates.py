@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from domain.orders import TRIGGER_TYPES, OrderSide, OrderTerms
+from domain.orders import OrderTerms
 from trading.algos.market import on_grid
 from trading.venues import Capabilities, VenueInstrument
 
@@ -22,9 +22,7 @@ class Candidate(msgspec.Struct, frozen=True):
     link_up
         Whether its order link is up and its record agrees with ours.
     takes_orders
-        Whether its trading state lets new orders through; exits pass in any.
-    positions
-        Signed base units held there by symbol, working exits taken off.
+        Whether its trading state lets new orders through.
     room_units
         Largest order that its own limits leave room for, by symbol; one not named has no such
         bound.
@@ -38,24 +36,15 @@ class Candidate(msgspec.Struct, frozen=True):
     instruments: Mapping[str, VenueInstrument]
     link_up: bool = True
     takes_orders: bool = True
-    positions: Mapping[str, Decimal] = {}
     room_units: Mapping[str, Decimal] = {}
     commission_pips: float = 0.0
 
 
 class Wanted(NamedTuple):
-    """An order that is to be routed.
-
-    Attributes
-    ----------
-    needs_client_ids
-        Whether it may go only where our ids are kept and never taken twice.
-    """
+    """An order that may open or enlarge a position, and is to be routed."""
 
     symbol: str
-    side: OrderSide
     terms: OrderTerms
-    needs_client_ids: bool = False
 
 
 class Objection(StrEnum):
@@ -67,53 +56,26 @@ class Objection(StrEnum):
     NOT_TRADEABLE = "not_tradeable"
     ORDER_TYPE = "order_type"
     TIME_IN_FORCE = "time_in_force"
-    TRIGGER_SIDE = "trigger_side"
     PRICE_BOUND = "price_bound"
-    REDUCE_ONLY = "reduce_only"
-    TRAILING_DISTANCE = "trailing_distance"
-    CLIENT_IDS = "client_ids"
-    NO_POSITION = "no_position"
-    """It would reduce a position, and the account holds none to reduce."""
     NO_ROOM = "no_room"
     """What it may take lies below the least size of the venue."""
 
 
-def capacity(candidate: Candidate, wanted: Wanted) -> Decimal:
-    """Return the largest part of an order that an account can take, base units on its grid."""
-    instrument = candidate.instruments.get(wanted.symbol)
-    if instrument is None:
-        return Decimal(0)
-    most = min(wanted.terms.quantity_units, instrument.max_units)
-    most = min(most, candidate.room_units.get(wanted.symbol, most))
-    if wanted.terms.position_effect == "reduce_only":
-        most = min(most, _reducible(candidate, wanted))
-    return on_grid(max(Decimal(0), most), instrument.units_step)
-
-
 def objections(candidate: Candidate, wanted: Wanted) -> tuple[Objection, ...]:
-    """Return all that speaks against an account for an order; nothing, if it can take a part."""
+    """Return all that speaks against an account for an order; nothing, if it can take it."""
     return tuple(_objections(candidate, wanted))
 
 
 def _objections(candidate: Candidate, wanted: Wanted) -> Iterator[Objection]:
     terms, able = wanted.terms, candidate.capabilities
-    reduces = terms.position_effect == "reduce_only"
     if not candidate.link_up:
         yield Objection.LINK_DOWN
-    if not candidate.takes_orders and not reduces:
+    if not candidate.takes_orders:
         yield Objection.NOT_TRADING
-    if wanted.needs_client_ids and not able.client_ids:
-        yield Objection.CLIENT_IDS
-    if reduces and not _reducible(candidate, wanted):
-        yield Objection.NO_POSITION
-    if terms.position_effect != "default" and not able.reduce_only:
-        yield Objection.REDUCE_ONLY
     if terms.order_type not in able.times_in_force:
         yield Objection.ORDER_TYPE
     elif terms.time_in_force not in able.times_in_force[terms.order_type]:
         yield Objection.TIME_IN_FORCE
-    if terms.order_type in TRIGGER_TYPES and terms.trigger_side not in able.trigger_sides:
-        yield Objection.TRIGGER_SIDE
     if terms.price_bound is not None and not able.price_bound:
         yield Objection.PRICE_BOUND
     instrument = candidate.instruments.get(wanted.symbol)
@@ -122,20 +84,12 @@ def _objections(candidate: Candidate, wanted: Wanted) -> Iterator[Objection]:
         return
     if not instrument.tradeable:
         yield Objection.NOT_TRADEABLE
-    if _trails_wrongly(terms, instrument):
-        yield Objection.TRAILING_DISTANCE
-    if capacity(candidate, wanted) < instrument.min_units:
+    if _most_units(candidate, wanted, instrument) < instrument.min_units:
         yield Objection.NO_ROOM
 
 
-def _reducible(candidate: Candidate, wanted: Wanted) -> Decimal:
-    held = candidate.positions.get(wanted.symbol, Decimal(0))
-    return max(Decimal(0), -held if wanted.side == "buy" else held)
-
-
-def _trails_wrongly(terms: OrderTerms, instrument: VenueInstrument) -> bool:
-    distance = terms.trailing_distance
-    least, most = instrument.min_trailing_distance, instrument.max_trailing_distance
-    if distance is None:
-        return False
-    return (least is not None and distance < least) or (most is not None and distance > most)
+def _most_units(candidate: Candidate, wanted: Wanted, instrument: VenueInstrument) -> Decimal:
+    """Return the largest part of an order that an account can take, base units on its grid."""
+    most = min(wanted.terms.quantity_units, instrument.max_units)
+    most = min(most, candidate.room_units.get(wanted.symbol, most))
+    return on_grid(max(Decimal(0), most), instrument.units_step)

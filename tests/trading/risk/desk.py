@@ -7,12 +7,13 @@ import msgspec
 
 from domain.instruments import instrument
 from domain.nanos import parse_ns
-from domain.orders import Order
+from domain.orders import Order, OrderTerms, with_terms
 from trading.quotes import Quote
 from trading.risk.case import RiskContext
 from trading.risk.control import Controls
 from trading.risk.exposure import Held
 from trading.risk.gate import GateConfig, RiskGate
+from trading.risk.judge import Verdict, judge
 from trading.risk.limits import AccountLimits
 
 D = Decimal
@@ -46,6 +47,20 @@ ORDER = Order(
 )
 
 
+class GlassGate(RiskGate):
+    """A gate that one can look into: it also says what it would judge, and remembers nothing."""
+
+    def check(self, order: Order, context: RiskContext, *, every: bool = False) -> Verdict:
+        """Return its judgement of a new order; with ``every`` all denials, not only the first."""
+        return judge(self._case(order, None, context), every=every)
+
+    def check_replace(
+        self, order: Order, terms: OrderTerms, context: RiskContext, *, every: bool = False
+    ) -> Verdict:
+        """Return the same of other terms for a working order."""
+        return judge(self._case(with_terms(order, terms), order, context), every=every)
+
+
 def order(**changes: Any) -> Order:
     """Return the desk's order (10,000 EURUSD bought at the market) with other fields."""
     return msgspec.structs.replace(ORDER, **changes)
@@ -56,9 +71,9 @@ def gate(
     controls: Controls | None = None,
     equity: Decimal | None = EQUITY,
     now_ns: int = NOW_NS,
-) -> RiskGate:
+) -> GlassGate:
     """Return a gate that has just seen the account's equity."""
-    made = RiskGate(
+    made = GlassGate(
         GateConfig("desk", "USD", limits or AccountLimits()), controls or Controls("desk")
     )
     made.mark(now_ns, equity)

@@ -13,12 +13,23 @@ from domain.control import ControlKind, TradingState
 from domain.errors import BadUse, Corrupt
 from domain.nanos import DAY_NS, MINUTE_NS, SECOND_NS
 from domain.orders import Order, PositionEffect, terms_of
-from tests.trading.risk.desk import CONTEXT, NOW_NS, QUOTES, D, after, gate, held, holding, order
+from tests.trading.risk.desk import (
+    CONTEXT,
+    NOW_NS,
+    QUOTES,
+    D,
+    GlassGate,
+    after,
+    gate,
+    held,
+    holding,
+    order,
+)
 from trading.risk.case import RiskContext
 from trading.risk.codes import Deny
 from trading.risk.control import Controls, control_event
 from trading.risk.exposure import Held
-from trading.risk.gate import GateConfig, RiskGate
+from trading.risk.gate import GateConfig
 from trading.risk.limits import (
     AccountLimits,
     ExposureLimits,
@@ -189,7 +200,7 @@ def test_what_a_replace_adds_is_counted_until_the_book_does() -> None:
     terms = msgspec.structs.replace(terms_of(first), quantity_units=D(20_000))
     assert desk.admit_replace(first, terms, lambda: context).passed
     assert desk.admit_replace(second, terms, lambda: context).reason == Deny.MAX_POSITION_UNITS
-    desk.released("ax1")
+    desk.sent("ax1")
     assert desk.admit_replace(second, terms, lambda: context).passed
 
 
@@ -231,11 +242,11 @@ def test_without_a_booking_what_was_admitted_still_counts() -> None:
     assert desk.admit(numbered(1), lambda: CONTEXT).passed
     assert desk.admit(numbered(2), lambda: after(1)).passed
     assert desk.admit(numbered(3), lambda: after(2)).reason == Deny.MAX_POSITION_UNITS
-    desk.released("ax1")
+    desk.sent("ax1")
     assert desk.admit(numbered(3), lambda: after(2)).passed
 
 
-def runaway(desk: RiskGate, ticks: int, strategy: str = "trend") -> list[str]:
+def runaway(desk: GlassGate, ticks: int, strategy: str = "trend") -> list[str]:
     """Signal on each of many ticks, in and out by turns; return what the gate said to each."""
     said = []
     position = 0
@@ -310,7 +321,7 @@ def test_a_gate_goes_on_after_a_restart_as_if_there_had_been_none() -> None:
     desk.closed("ax1", NOW_NS)
     desk.mark(NOW_NS, D(99_000))
     kept = json.loads(json.dumps(desk.snapshot()))
-    again = RiskGate(GateConfig("desk", "USD", limits), Controls("desk"), kept)
+    again = GlassGate(GateConfig("desk", "USD", limits), Controls("desk"), kept)
     assert json.loads(json.dumps(again.snapshot())) == kept
     for wanted in (numbered(0), numbered(9, quantity_units=D(1_000)), numbered(9)):
         for context in (CONTEXT, after(SECOND_NS), after(2 * SECOND_NS)):
@@ -350,7 +361,7 @@ GOLDEN = {
 
 def test_a_snapshot_of_the_first_version_is_read() -> None:
     """It is what a ledger of today may still hold tomorrow."""
-    desk = RiskGate(GateConfig("desk", "USD", AccountLimits()), Controls("desk"), GOLDEN)
+    desk = GlassGate(GateConfig("desk", "USD", AccountLimits()), Controls("desk"), GOLDEN)
     assert json.loads(json.dumps(desk.snapshot())) == GOLDEN
     assert desk.check(order(), CONTEXT).reason == Deny.DUPLICATE_ID
     assert desk.check(numbered(2), CONTEXT).reason == Deny.DRAWDOWN
@@ -371,7 +382,7 @@ def test_a_snapshot_that_is_not_ours_is_refused(change: dict[str, Any]) -> None:
     """Another account's, another version's, or one with a field that nobody knows."""
     config = GateConfig("desk", "USD", AccountLimits())
     with pytest.raises(Corrupt):
-        RiskGate(config, Controls("desk"), {**GOLDEN, **change})
+        GlassGate(config, Controls("desk"), {**GOLDEN, **change})
 
 
 def test_a_gate_takes_the_controls_of_its_own_account_only() -> None:

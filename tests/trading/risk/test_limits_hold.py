@@ -15,12 +15,13 @@ from domain.control import ControlKind, TradingState
 from domain.instruments import instrument
 from domain.nanos import parse_ns
 from domain.orders import Order, terms_of
+from tests.trading.risk.desk import GlassGate
 from tests.trading.risk.oracle import MINUTE, PIP, SECOND, Market, Oracle, Rules, Wanted
 from trading.quotes import Quote
 from trading.risk.case import RiskContext
 from trading.risk.control import Controls, control_event
 from trading.risk.exposure import held_of
-from trading.risk.gate import GateConfig, RiskGate
+from trading.risk.gate import GateConfig
 from trading.risk.limits import (
     AccountLimits,
     ExposureLimits,
@@ -79,7 +80,7 @@ class Stream:
             scaled(Rules(margin_rate=Fraction(13 - 3 * (number % 2), 20)), self.scale),
         )
         config = GateConfig("desk", self.currency, limits_of(self.oracle.rules))
-        self.gate = RiskGate(config, Controls("desk"))
+        self.gate = GlassGate(config, Controls("desk"))
         self.draws = iter(draws.tolist())
         self.now = STARTS[self.draw(len(STARTS))]
         self.orders: dict[str, Order] = {}

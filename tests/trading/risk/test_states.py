@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 from domain.control import ControlEvent, ControlKind, TradingState
 from domain.errors import Corrupt, Reject
 from domain.orders import terms_of
-from tests.trading.risk.desk import CONTEXT, D, gate, holding, order
+from tests.trading.risk.desk import CONTEXT, D, GlassGate, gate, holding, order
 from trading.risk.codes import Deny
 from trading.risk.control import Controls, control_event, disagreement, fold, lowered
-from trading.risk.gate import RiskGate
 from trading.risk.judge import Verdict
 from trading.risk.states import is_lower
 
@@ -63,19 +62,19 @@ def release(by: str, role: str, to: TradingState = ACTIVE, ts: int = 3) -> Contr
     return event(ControlKind.RELEASE, to, by=by, role=role, ts=ts)
 
 
-def more_terms(desk: RiskGate) -> Verdict:
+def more_terms(desk: GlassGate) -> Verdict:
     """Ask for a working order to become larger."""
     terms = msgspec.structs.replace(terms_of(WORKING), quantity_units=D(12_000))
     return desk.check_replace(WORKING, terms, WITH_WORKING)
 
 
-def fewer_terms(desk: RiskGate) -> Verdict:
+def fewer_terms(desk: GlassGate) -> Verdict:
     """Ask for a working order to become smaller."""
     terms = msgspec.structs.replace(terms_of(WORKING), quantity_units=D(8_000))
     return desk.check_replace(WORKING, terms, WITH_WORKING)
 
 
-def moved_stop(desk: RiskGate) -> Verdict:
+def moved_stop(desk: GlassGate) -> Verdict:
     """Ask for the stop of a long position to move."""
     stop = order(
         side="sell",
@@ -88,7 +87,7 @@ def moved_stop(desk: RiskGate) -> Verdict:
     return desk.check_replace(stop, terms, holding(20_000, sells=20_000))
 
 
-COMMANDS: dict[str, Callable[[RiskGate], Verdict]] = {
+COMMANDS: dict[str, Callable[[GlassGate], Verdict]] = {
     "open": lambda desk: desk.check(order(), CONTEXT),
     "flip": lambda desk: desk.check(order(side="sell", quantity_units=D(20_001)), LONG),
     "exit": lambda desk: desk.check(order(side="sell", quantity_units=D(20_000)), LONG),

@@ -8,10 +8,10 @@ from msgspec.structs import replace
 
 from domain.orders import OrderTerms
 from tests.trading.algos.floor import ABLE, INSTRUMENT
-from trading.routing.candidates import Candidate, Objection, Wanted, capacity, objections
+from trading.routing.candidates import Candidate, Objection, Wanted, objections
 
 D = Decimal
-MARKET = Wanted("EURUSD", "buy", OrderTerms(D(1000), "market", "IOC"))
+MARKET = Wanted("EURUSD", OrderTerms(D(1000), "market", "IOC"))
 
 
 def candidate(**changes: Any) -> Candidate:
@@ -30,8 +30,9 @@ def asked(**changes: Any) -> Wanted:
     return MARKET._replace(terms=replace(MARKET.terms, **changes))
 
 
-NO_BOUND = replace(ABLE, price_bound=False, reduce_only=False, client_ids=False)
-TRAIL = {"order_type": "trailing_stop", "time_in_force": "GTC", "trailing_distance": D("0.001")}
+NO_BOUND = replace(ABLE, price_bound=False)
+NO_ROOM = (Objection.NO_ROOM,)
+COARSE = replace(INSTRUMENT, max_units=D(750), min_units=D(100), units_step=D(100))
 
 
 @pytest.mark.parametrize(
@@ -47,46 +48,23 @@ TRAIL = {"order_type": "trailing_stop", "time_in_force": "GTC", "trailing_distan
             MARKET,
             (Objection.TIME_IN_FORCE,),
         ),
-        (
-            candidate(),
-            asked(order_type="stop", time_in_force="GTC", trigger_side="mid"),
-            (Objection.TRIGGER_SIDE,),
-        ),
         (candidate(capabilities=NO_BOUND), asked(price_bound=D(1)), (Objection.PRICE_BOUND,)),
-        (
-            candidate(capabilities=NO_BOUND),
-            MARKET._replace(needs_client_ids=True),
-            (Objection.CLIENT_IDS,),
-        ),
-        (
-            candidate(capabilities=NO_BOUND, positions={"EURUSD": D(-500)}),
-            asked(position_effect="reduce_only"),
-            (Objection.REDUCE_ONLY,),
-        ),
-        (
-            candidate(positions={"EURUSD": D(500)}),
-            asked(position_effect="reduce_only"),
-            (Objection.NO_POSITION, Objection.NO_ROOM),
-        ),
-        (
-            candidate(takes_orders=False, positions={"EURUSD": D(-500)}),
-            asked(position_effect="reduce_only"),
-            (),
-        ),
         (
             candidate(instruments={"EURUSD": replace(INSTRUMENT, tradeable=False)}),
             MARKET,
             (Objection.NOT_TRADEABLE,),
         ),
-        (
-            candidate(
-                instruments={"EURUSD": replace(INSTRUMENT, min_trailing_distance=D("0.005"))}
-            ),
-            asked(**TRAIL),
-            (Objection.TRAILING_DISTANCE,),
-        ),
-        (candidate(), asked(**TRAIL), ()),
         (candidate(room_units={"EURUSD": D("0.5")}), MARKET, (Objection.NO_ROOM,)),
+        (candidate(room_units={"EURUSD": D(-5)}), MARKET, (Objection.NO_ROOM,)),
+        (candidate(instruments={"EURUSD": COARSE}), MARKET, ()),
+        (candidate(instruments={"EURUSD": COARSE}), asked(quantity_units=D(99)), NO_ROOM),
+        (candidate(instruments={"EURUSD": COARSE}, room_units={"EURUSD": D(100)}), MARKET, ()),
+        (candidate(instruments={"EURUSD": COARSE}, room_units={"EURUSD": D(99)}), MARKET, NO_ROOM),
+        (
+            candidate(instruments={"EURUSD": replace(COARSE, min_units=D(750))}),
+            MARKET,
+            NO_ROOM,  # 700 on the grid
+        ),
     ],
 )
 def test_every_objection_has_its_cause(
@@ -94,14 +72,3 @@ def test_every_objection_has_its_cause(
 ) -> None:
     """And an account that can take an order has none."""
     assert objections(one, wanted) == against
-
-
-def test_capacity_is_the_least_of_all_bounds_on_the_grid() -> None:
-    """The venue's largest order, the account's own room, the position to reduce."""
-    coarse = {"EURUSD": replace(INSTRUMENT, max_units=D(750), units_step=D(100))}
-    assert capacity(candidate(), MARKET) == 1000
-    assert capacity(candidate(instruments=coarse), MARKET) == 700
-    assert capacity(candidate(room_units={"EURUSD": D(330)}), MARKET) == 330
-    reduces = asked(position_effect="reduce_only")
-    assert capacity(candidate(positions={"EURUSD": D(-120)}), reduces) == 120
-    assert capacity(candidate(), MARKET._replace(symbol="USDJPY")) == 0
