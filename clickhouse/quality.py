@@ -1,19 +1,16 @@
 """Execution quality read back: the records of a run as they were measured."""
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 from clickhouse_connect.driver.client import Client
 
-from clickhouse.results import rows
-from clickhouse.tables import TABLE_OF
+from clickhouse.records import select
 from domain.quality import ExecutionQuality, OrderQuality, QualityEvent
 from domain.topics import Topic
 
 R = TypeVar("R", ExecutionQuality, OrderQuality, QualityEvent)
-
-_MOMENTS = {"ts_event_ns": "ts_event", "ts_recv_ns": "ts_recv"}
 
 
 def fills(client: Client, run: str) -> list[ExecutionQuality]:
@@ -50,26 +47,12 @@ def of_accounts(
         Newest records of each kind and account to read (> 0).
     """
     newest = f"account IN {{accounts:Array(String)}} ORDER BY ts_event DESC LIMIT {most} BY account"
-    fills = _select(client, Topic.QUALITY_FILLS, ExecutionQuality, newest, accounts=list(accounts))
-    orders = _select(client, Topic.QUALITY_ORDERS, OrderQuality, newest, accounts=list(accounts))
-    events = _select(client, Topic.QUALITY_EVENTS, QualityEvent, newest, accounts=list(accounts))
+    fills = select(client, Topic.QUALITY_FILLS, ExecutionQuality, newest, accounts=list(accounts))
+    orders = select(client, Topic.QUALITY_ORDERS, OrderQuality, newest, accounts=list(accounts))
+    events = select(client, Topic.QUALITY_EVENTS, QualityEvent, newest, accounts=list(accounts))
     found: list[ExecutionQuality | OrderQuality | QualityEvent] = [*fills, *orders, *events]
     return sorted(found, key=lambda one: (one.ts_event_ns, msgspec.json.encode(one)))
 
 
 def _read(client: Client, topic: Topic, record: type[R], run: str) -> list[R]:
-    return _select(client, topic, record, "run = {run:String}", run=run)
-
-
-def _select(
-    client: Client, topic: Topic, record: type[R], which: str, **parameters: Any
-) -> list[R]:
-    fields = [name for name in record.__struct_fields__ if name != "v"]
-    columns = ", ".join(
-        f"toUnixTimestamp64Nano({_MOMENTS[name]})" if name in _MOMENTS else name for name in fields
-    )
-    query = f"SELECT {columns} FROM {TABLE_OF[topic]} FINAL WHERE {which}"  # noqa: S608 - names of our own
-    return [
-        msgspec.convert(dict(zip(fields, row, strict=True)), record)
-        for row in rows(client, query, **parameters)
-    ]
+    return select(client, topic, record, "run = {run:String}", run=run)

@@ -123,10 +123,10 @@ class OrderQuality(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=F
         ``s * (fill - mid at the decision)`` on all fills.
     opportunity_cost_account
         ``s * (mid at the end - mid at the decision)`` on what was not filled.
-    fees_account, financing_account
-        Commission, and swap while it was worked; > 0 is a cost.
+    fees_account
+        Commission; > 0 is a cost. Swap is charged for a position, and belongs to no order.
     shortfall_account, shortfall_bps
-        Implementation shortfall: the sum of the four, and per 1/10,000 of the wanted notional.
+        Implementation shortfall: the sum of the three, and per 1/10,000 of the wanted notional.
     move_100ms_pips ... move_5m_pips
         Of an order with unfilled units: ``s * (mid after the end - mid at the end)``. Above 0 the
         fill that was refused would have gained: the sign of a last look that picks.
@@ -157,7 +157,6 @@ class OrderQuality(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=F
     execution_cost_account: float | None
     opportunity_cost_account: float | None
     fees_account: float | None
-    financing_account: float
     shortfall_account: float | None
     shortfall_bps: float | None
     move_100ms_pips: float | None

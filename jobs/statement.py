@@ -1,6 +1,6 @@
 """A trade date of an account as a statement, rebuilt from its journal alone."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -17,11 +17,13 @@ from domain.errors import BadUse
 from domain.fx_calendar import roll_ns
 from domain.instruments import INSTRUMENTS
 from jobs.archive_access import archive
+from jobs.confirming import confirmed, rows
 from jobs.places import places_of
 from trading.conversion import Quotes
 from trading.journal.journal import Journal
 from trading.journal.verification import verify_file
 from trading.quotes import quote_of
+from trading.settlement.confirmations import Confirmation, Matching
 from trading.settlement.rebuilding import Booked, Books, booked_of, previous_trade_date
 from trading.settlement.rendering import to_text
 from trading.settlement.statements import Check, Statement, add, checks
@@ -58,13 +60,14 @@ class Checked(msgspec.Struct, frozen=True):
 
 
 class StatedDay(msgspec.Struct, frozen=True):
-    """What ``--json`` writes."""
+    """What ``--json`` writes; ``confirmations`` is null where none were given."""
 
     statement: Statement
     settles: list[Settles]
     adjusted: list[Adjusted]
     checks: list[Checked]
     notes: list[str]
+    confirmations: Matching | None
 
 
 @dataclass(frozen=True)
@@ -89,8 +92,20 @@ class Source:
     data: Path | None = None
 
 
-def state(source: Source, booked: Booked, day: date) -> StatedDay:
-    """Return the statement of a trade date with its checks."""
+def state(
+    source: Source,
+    booked: Booked,
+    day: date,
+    confirmations: Iterable[Confirmation] | None = None,
+) -> StatedDay:
+    """Return the statement of a trade date with its checks.
+
+    Parameters
+    ----------
+    confirmations
+        Of the account's broker, to be held against the fills; None: there are none to hold.
+    """
+    calendar = HolidayTable(holidays_of(source.settings))
     with _market(source) as market:
         execution = source.settings.execution
         books = Books(
@@ -105,11 +120,15 @@ def state(source: Source, booked: Booked, day: date) -> StatedDay:
         stated = books.statement(day)
         before = books.statement(previous_trade_date(day))
         found = [*checks(stated, before), *market.checks_of(stated)]
+    matching = None
+    if confirmations is not None:
+        matching = confirmed(booked, day, execution.account_currency, calendar, confirmations)
+        found.append(Check("fills are as confirmed", Decimal(matching.unmatched)))
     return StatedDay(
         stated,
         [
             Settles(one.execution_id, one.symbol, one.side, one.quantity_units, one.price, settles)
-            for one, settles in books.settlements(day, HolidayTable(holidays_of(source.settings)))
+            for one, settles in books.settlements(day, calendar)
         ],
         [
             Adjusted(one.symbol, one.units, one.price, one.by, one.reason)
@@ -117,6 +136,7 @@ def state(source: Source, booked: Booked, day: date) -> StatedDay:
         ],
         [Checked(check.name, check.holds, check.difference) for check in found],
         market.notes,
+        matching,
     )
 
 
@@ -258,6 +278,9 @@ def text(found: StatedDay) -> str:
             f"{one.units:>+14,f} {one.symbol:<8}at {one.price:f}  {one.by}: {one.reason}\n"
             for one in found.adjusted
         ]
+    if found.confirmations is not None:
+        parts.append("\nConfirmations\n")
+        parts += [f"{row}\n" for row in rows(found.confirmations)]
     parts.append("\nChecks\n")
     parts += [f"{_verdict(check):<10}{check.name}\n" for check in found.checks]
     parts += [f"note: {note}\n" for note in found.notes]

@@ -1,6 +1,7 @@
 """``aifx statement``: what one trade date did to an account, rebuilt from its journal alone."""
 
 from datetime import date
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -19,6 +20,10 @@ Account = Annotated[
 Day = Annotated[
     str, typer.Option("--date", help="Trade date, 17:00 to 17:00 New York; default: the last.")
 ]
+Confirmations = Annotated[
+    Path | None,
+    typer.Option("--confirmations", help="CSV of the broker's confirmations, held against fills."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Write it to standard output as JSON.")]
 
 
@@ -27,6 +32,7 @@ def statement(
     ledger: Ledger = "",
     account: Account = "",
     day: Day = "",
+    confirmations: Confirmations = None,
     as_json: AsJson = False,
     clickhouse: ClickHouse = "",
     data: Data = DEFAULT_DATA,
@@ -35,10 +41,12 @@ def statement(
     """State what a trade date did to an account: profit, swap, commission, balance, equity."""
     from jobs import statement as statements
     from jobs.archive_access import plan_of
+    from jobs.confirming import read_confirmations
 
     if ledger and run:
         msg = "give --run or --ledger, not both"
         raise BadUse(msg)
+    given = None if confirmations is None else read_confirmations(confirmations)
     settings = settings_with(config_file, clickhouse=clickhouse)
     source = (
         statements.Source(ledger, statements.account_in(ledger, account), settings)
@@ -50,7 +58,7 @@ def statement(
     if not traded:
         msg = f"the journal of account {source.account} has no fill and no charge yet"
         raise BadUse(msg)
-    found = statements.state(source, booked, _day_in(day) if day else traded[-1])
+    found = statements.state(source, booked, _day_in(day) if day else traded[-1], given)
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(found)).decode())
     else:

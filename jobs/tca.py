@@ -11,7 +11,15 @@ from rich.console import Console
 from domain.errors import BadUse
 from domain.quality import ExecutionQuality, OrderQuality, QualityEvent
 from jobs.options import names_in
-from jobs.tca_tables import WIDTH, after_table, cost_table, event_table, reject_table
+from jobs.tca_tables import (
+    WIDTH,
+    after_table,
+    cost_table,
+    difference_table,
+    event_table,
+    reject_table,
+)
+from trading.tca.agreement import Agreement
 from trading.tca.fit import Fit, fit
 from trading.tca.report import Group, Key
 
@@ -27,12 +35,16 @@ class Costs(msgspec.Struct, frozen=True):
         What the records are grouped by.
     groups, events
         The groups, and all remarkable fills.
+    agreement
+        Of what the archive says with what was measured as it happened; None where it was not asked
+        for, or nothing was measured.
     """
 
     run: str
     by: tuple[str, ...]
     groups: list[Group]
     events: list[QualityEvent]
+    agreement: Agreement | None = None
 
 
 def keys_in(text: str) -> tuple[Key, ...]:
@@ -85,6 +97,27 @@ def show(costs: Costs) -> None:
     stale = sum(group.stale_benchmarks for group in costs.groups)
     if stale:
         console.print(f"{stale:,} benchmarks were missing or too old, and are in no figure")
+    if costs.agreement is not None:
+        show_agreement(console, costs.agreement)
+
+
+def show_agreement(console: Console, agreement: Agreement) -> None:
+    """Print whether the archive says what was measured as it happened, and where it does not."""
+    table = difference_table(agreement.differences)
+    if table is not None:
+        console.print(table)
+    for only, names in (
+        ("as it happened", agreement.measured_alone),
+        ("from the archive", agreement.computed_alone),
+    ):
+        if names:
+            line = f"{len(names):,} records only {only}, the first is {names[0]}"
+            console.print(line, markup=False, highlight=False)
+    equal = f"{agreement.differing:,} differ" if agreement.differing else "all are equal"
+    line = f"{agreement.compared:,} records as it happened and from the archive: {equal}"
+    if agreement.at_end:
+        line += f"; {agreement.at_end:,} at the end of the log cannot be held against each other"
+    console.print(line)
 
 
 def fit_words(found: Fit, path: Path) -> str:

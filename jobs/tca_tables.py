@@ -1,6 +1,7 @@
 """Execution quality on a terminal: one row a group, then refused orders and remarkable fills."""
 
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import Any
 
 from rich import box
@@ -9,6 +10,7 @@ from rich.table import Table
 
 from domain.nanos import MS_NS, iso
 from domain.quality import QualityEvent
+from trading.tca.agreement import Difference
 from trading.tca.report import Group, Spread
 
 SHOWN_EVENTS = 20
@@ -16,6 +18,8 @@ SHOWN_EVENTS = 20
 
 SHORT = 12
 """Characters of an id in a table."""
+
+_RIGHT = frozenset({"records", "largest", "measured", "archive"})
 
 Column = tuple[str, str, Callable[[Spread], float], str]
 
@@ -139,3 +143,29 @@ def event_table(events: Sequence[QualityEvent]) -> Table | None:
             f"{event.bound:g}",
         )
     return table
+
+
+def difference_table(differences: Sequence[Difference]) -> Table | None:
+    """Return where records differ from what was measured, by field; None where none do."""
+    if not differences:
+        return None
+    table = Table(title="differs from what was measured as it happened", **_LOOK)
+    for heading in ("of", "field", "records", "largest", "where", "measured", "archive"):
+        table.add_column(heading, justify="right" if heading in _RIGHT else "left", no_wrap=True)
+    for one in differences:
+        table.add_row(
+            one.kind,
+            one.field,
+            f"{one.count:,}",
+            "-" if one.largest is None else f"{one.largest:g}",
+            escape(one.name[:SHORT]),
+            escape(_value(one.measured)),
+            escape(_value(one.computed)),
+        )
+    return table
+
+
+def _value(value: object) -> str:
+    if value is None:
+        return "-"
+    return f"{value:g}" if isinstance(value, float | Decimal) else str(value)

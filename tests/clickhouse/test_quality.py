@@ -24,7 +24,7 @@ D = Decimal
 TAPE = {"EURUSD": quotes([(second, "1.1000", "1.1002") for second in range(600)])}
 FILL, DONE = evaluate(
     TcaConfig("USD", ("EURUSD",)),
-    TAPE,
+    TAPE.items(),
     [order("pending_new", 0), order("filled", 2, filled_units=D(100_000))],
     [execution(2, "1.10021")],
 )[1:]

@@ -25,6 +25,7 @@ from domain.ticks import TICK_DTYPE, Kind, TickSource, Verdict
 from domain.topics import RECORD_TYPES, RECORD_VERSIONS, Topic
 from jobs.cli import app
 from jobs.report import AccountFigures, AccuracyFigures, Hop, PnlDetail, Report
+from trading.settlement.confirmations import Confirmation
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -180,6 +181,14 @@ def test_every_command_and_option_is_documented() -> None:
                 ]
                 named = {owner.strip() for who in owners for owner in who.split(",")}
                 assert named & {name, "all"}, f"{option} of {full_name}"
+
+
+def test_every_column_of_a_confirmation_is_documented() -> None:
+    """The table of columns has each, and says which must be there."""
+    text = document("execution.md").split("\n| column | needed |")[1].split("\n\n")[0]
+    columns = msgspec.structs.fields(Confirmation)
+    described = [(row[0], row[1] == "yes") for row in rows(text)]
+    assert described == [(column.name, column.required) for column in columns]
 
 
 def test_every_topic_is_documented() -> None:

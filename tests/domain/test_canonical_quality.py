@@ -14,7 +14,7 @@ from trading.tca.config import TcaConfig
 from trading.tca.query import evaluate
 
 EVENT = QualityEvent(QualityCode.OUTLIER, "x", "o", "A", "EURUSD", "fix", 60, "m", 7.5, 6.0)
-RECORDS = evaluate(TcaConfig("USD", ()), {}, [order("denied", 1)], [execution(1, "1.1000")])
+RECORDS = evaluate(TcaConfig("USD", ()), [], [order("denied", 1)], [execution(1, "1.1000")])
 
 
 def test_neither_order_nor_zeros_of_a_store_change_it() -> None:

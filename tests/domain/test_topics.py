@@ -259,7 +259,6 @@ GOLDEN: dict[Topic, tuple[msgspec.Struct, str]] = {
             0.5,
             1.5,
             None,
-            -0.25,
             None,
             None,
             None,
@@ -279,8 +278,8 @@ GOLDEN: dict[Topic, tuple[msgspec.Struct, str]] = {
             'cket":"<=100000","order_type":"market","status":"canceled","reason":"gone","ts_e'
             'vent_ns":60,"ts_recv_ns":61,"quantity_units":"18181","filled_units":"0.5","fill_'
             'ratio":0.25,"vwap_slippage_pips":null,"execution_cost_account":0.5,"opportunity_'
-            'cost_account":1.5,"fees_account":null,"financing_account":-0.25,"shortfall_accou'
-            'nt":null,"shortfall_bps":null,"move_100ms_pips":null,"move_1s_pips":0.5,"move_5s'
+            'cost_account":1.5,"fees_account":null,"shortfall_account":null,'
+            '"shortfall_bps":null,"move_100ms_pips":null,"move_1s_pips":0.5,"move_5s'
             '_pips":null,"move_30s_pips":null,"move_1m_pips":-1.0,"move_5m_pips":2.0,"signal_'
             'to_send_ns":0,"send_to_ack_ns":5,"lifetime_ns":null,"stale_benchmarks":3,"v":1}'
         ),

@@ -32,7 +32,7 @@ T0 = parse_ns(START)
 TAPE = {"EURUSD": quotes([(second, "1.1000", "1.1002") for second in range(600)])}
 MEASURED = evaluate(
     TcaConfig("USD", ("EURUSD",)),
-    TAPE,
+    TAPE.items(),
     [
         order("pending_new", 0),
         order("accepted", 2, filled_units=D(0)),

@@ -11,6 +11,9 @@ from domain.log import END_HEADER, STAMP_HEADER, LogAddress, Stamp, find_header
 from domain.topics import Topic
 
 TIMEOUT_S = 20.0
+_LEAST_TRIES = 200
+"""Of a condition that is waited for: the machine itself may stand still for a while."""
+
 _NO_LEADER_YET = frozenset(
     {
         KafkaError.LEADER_NOT_AVAILABLE,
@@ -151,8 +154,11 @@ def committed(address: LogAddress, topic: Topic, group: str) -> dict[int, int]:
 def wait_until(true: Callable[[], bool], what: str, timeout_s: float = TIMEOUT_S) -> None:
     """Wait until something holds, or fail saying what did not come."""
     until = time.monotonic() + timeout_s
+    tries = 0
     while not true():
-        assert time.monotonic() < until, f"{what} did not come within {timeout_s:.0f} s"
+        tries += 1
+        is_over = time.monotonic() > until and tries > _LEAST_TRIES
+        assert not is_over, f"{what} did not come within {timeout_s:.0f} s and {tries} tries"
         time.sleep(0.005)
 
 

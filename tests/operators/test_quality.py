@@ -126,7 +126,7 @@ def test_what_is_said_on_the_way_is_what_the_stored_records_say() -> None:
     found = play(straight(tapes, orders, fills))
     assert sum(isinstance(one, ExecutionQuality) for one in found) == len(fills) > 3
     assert sum(isinstance(one, OrderQuality) for one in found) == 8
-    whole = evaluate(CONFIG, tapes, orders, fills)
+    whole = evaluate(CONFIG, tapes.items(), orders, fills)
     assert sorted(map(repr, found)) == sorted(map(repr, whole))
 
 

@@ -36,6 +36,9 @@ def oanda(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OandaServ
         # The broker lives on the wall clock, and the tape is 1,800 times as fast: what is a
         # runaway strategy for the one is an ordinary day for the other.
         monkeypatch.setenv("AIFX__RISK__MAX_EXECUTIONS", "100000")
+        # A second of a busy machine is half an hour of the tape: what is late is another test's.
+        monkeypatch.setenv("AIFX__EXECUTION__MAX_SIGNAL_AGE_MS", "60000")
+        monkeypatch.setenv("AIFX__EXECUTION__DEGRADED_AFTER_MS", "0")
         yield server
 
 

@@ -52,6 +52,15 @@ def test_every_fill_of_a_run_is_measured_and_its_days_are_stated(
     code, costs = asked("tca", "--data", str(data), "--by", "session,symbol", "--fit", str(fitted))
     assert code == 0
     assert sum(group["fills"] for group in costs["groups"]) == report["fills"]
+    code, again = asked("tca", "--data", str(data), "--by", "session,symbol", "--recompute")
+    assert code == 0
+    agreement = again.pop("agreement")
+    assert agreement["compared"] == sum(
+        report["rows"][name] for name in ("quality_fills", "quality_orders", "quality_events")
+    )
+    assert (agreement["differing"], agreement["at_end"]) == (0, 0)
+    assert costs.pop("agreement") is None
+    assert again == costs
     # The paper venue of the run is 50 ms away and refuses nothing.
     parameters = json.loads(fitted.read_bytes())
     assert parameters["latency_ns"] == 50_000_000

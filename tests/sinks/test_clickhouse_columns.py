@@ -42,7 +42,7 @@ def measured(record: Any, rest: float | None, **fields: Any) -> msgspec.Struct:
         "algorithm": "é", "session": "asia", "size_bucket": ">5000000", "ts_event_ns": NOW_NS,
         "ts_recv_ns": 2, "quantity_units": Decimal("1E+9"), "price": THIRD, "filled_units": TINY,
         "client_order_id": "o", "order_type": "limit", "status": "canceled", "reason": "why",
-        "fill_ratio": 1 / 3, "financing_account": -0.25, "stale_benchmarks": 7, "v": 1,
+        "fill_ratio": 1 / 3, "stale_benchmarks": 7, "v": 1,
     }  # fmt: skip
     values = dict.fromkeys(record.__struct_fields__, rest) | always | fields
     made: msgspec.Struct = record(**{name: values[name] for name in record.__struct_fields__})

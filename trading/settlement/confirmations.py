@@ -3,14 +3,14 @@
 from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
-from typing import NamedTuple
 
 import msgspec
 
+from domain.adjustments import ADJUSTED
 from domain.orders import Execution, OrderSide
+from trading.orders.fills import execution_base
 
 _COMPARED = ("account", "symbol", "side", "quantity_units", "price")
-_COSTS = ("commission", "commission_currency")
 
 
 class Confirmation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -35,7 +35,7 @@ class Confirmation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     commission_currency: str = ""
 
 
-class Difference(NamedTuple):
+class Difference(msgspec.Struct, frozen=True):
     """One field in which a confirmation and our booking of the same execution disagree."""
 
     execution_id: str
@@ -44,8 +44,8 @@ class Difference(NamedTuple):
     theirs: str
 
 
-class Matching(NamedTuple):
-    """Outcome of matching one day, each by execution id, ascending.
+class Matching(msgspec.Struct, frozen=True):
+    """Outcome of matching, each by execution id, ascending.
 
     Attributes
     ----------
@@ -65,9 +65,34 @@ class Matching(NamedTuple):
     unknown: tuple[str, ...]
 
     @property
-    def clean(self) -> bool:
-        """True where all is confirmed and nothing differs."""
-        return not (self.differences or self.unconfirmed or self.unknown)
+    def unmatched(self) -> int:
+        """Deals that differ or that one side alone has; 0 where all is confirmed as booked."""
+        different = {difference.execution_id for difference in self.differences}
+        return len(different) + len(self.unconfirmed) + len(self.unknown)
+
+
+def standing(executions: Iterable[Execution]) -> list[Execution]:
+    """Return the executions that a broker is to confirm, in their order.
+
+    What was taken back or corrected is left out with the booking that took it back: that one is
+    ours, under an id that no broker has. So are adjustments, which nobody dealt.
+
+    Parameters
+    ----------
+    executions
+        Of an account, all of them, in the journal's order.
+    """
+    found: dict[tuple[str, str], Execution] = {}
+    for one in executions:
+        if one.execution_id.startswith(ADJUSTED):
+            continue
+        base = one.execution_ref or execution_base(one.venue, one.execution_id).base
+        name = (one.client_order_id, base)
+        if name in found and found[name].side != one.side:
+            del found[name]
+        else:
+            found[name] = one
+    return list(found.values())
 
 
 def match(
@@ -106,7 +131,12 @@ def match(
 def _compare(
     execution: Execution, confirmation: Confirmation, settles: date | None
 ) -> list[Difference]:
-    compared = _COMPARED if confirmation.commission is None else _COMPARED + _COSTS
+    compared = list(_COMPARED)
+    if confirmation.commission is not None:
+        compared.append("commission")
+        # A fill that cost nothing is booked without a currency: there is none to compare.
+        if execution.commission or execution.commission_currency:
+            compared.append("commission_currency")
     pairs = [(name, getattr(execution, name), getattr(confirmation, name)) for name in compared]
     if settles is not None and confirmation.value_date is not None:
         pairs.append(("value_date", settles, confirmation.value_date))

@@ -6,6 +6,7 @@ import msgspec
 
 from domain.adjustments import ADJUSTED
 from domain.orders import CLOSED_STATUSES, Execution, Order, OrderSide, OrderStatus, OrderType
+from trading.tca.config import TcaConfig
 
 _DECIDED: frozenset[OrderStatus] = frozenset({"initialized", "denied", "pending_new"})
 _ACKNOWLEDGED: frozenset[OrderStatus] = frozenset({"accepted", "triggered", "suspended"})
@@ -123,6 +124,11 @@ def _trigger(order: Order, before: OrderFacts | None) -> Decimal | None:
 def _earliest(one: int | None, other: int | None) -> int | None:
     known = [ts_ns for ts_ns in (one, other) if ts_ns is not None]
     return min(known, default=None)
+
+
+def slicer(order: Order, config: TcaConfig) -> str:
+    """Return the algorithm of the settings if the order is a slice of it; empty for any other."""
+    return config.algorithm if order.parent_id and not order.group_id else ""
 
 
 def was_dealt(record: Order | Execution) -> bool:

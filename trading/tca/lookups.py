@@ -1,6 +1,6 @@
 """Moments at which quotes are asked for, answered once their tapes have passed them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -70,6 +70,30 @@ class Lookups(msgspec.Struct, forbid_unknown_fields=True):
 
     def _find(self, symbol: str, ts_ns: int) -> Lookup | None:
         return next((one for one in self.asked if (one.symbol, one.ts_ns) == (symbol, ts_ns)), None)
+
+
+class Agenda:
+    """All that is asked for, answered in one passage of each tape.
+
+    Parameters
+    ----------
+    asked
+        The lookups of every fill and order; nothing may be added to them afterwards.
+    """
+
+    def __init__(self, asked: Iterable[Lookups]) -> None:
+        self._open: dict[str, list[Lookup]] = {}
+        for lookup in (one for lookups in asked for one in lookups.asked):
+            self._open.setdefault(lookup.symbol, []).append(lookup)
+        for lookups_of_symbol in self._open.values():
+            lookups_of_symbol.sort(key=lambda one: one.ts_ns, reverse=True)
+
+    def answer(self, tape: QuoteTape, config: TcaConfig) -> None:
+        """Answer what was asked of a tape up to its clock."""
+        waiting = self._open.get(tape.symbol, [])
+        while waiting and waiting[-1].ts_ns <= tape.clock_ns:
+            lookup = waiting.pop()
+            lookup.mark, lookup.done = fresh_mark(tape, lookup.ts_ns, config), True
 
 
 def fresh_mark(tape: QuoteTape, ts_ns: int, config: TcaConfig) -> Mark | None:

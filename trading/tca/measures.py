@@ -53,8 +53,6 @@ class OrderMarks(msgspec.Struct, frozen=True, gc=False):
         fills that are known do not make up what the order says was filled.
     fees_account
         Commission of all fills; None where one is unknown.
-    financing_account
-        Swap while it was worked; > 0 is a cost.
     span
         Sums of the quotes from decision to end.
     """
@@ -66,7 +64,6 @@ class OrderMarks(msgspec.Struct, frozen=True, gc=False):
     ended_rate: float | None
     fills: Sequence[tuple[float, float, float | None]] | None
     fees_account: float | None
-    financing_account: float
     span: Sums
 
 
@@ -155,7 +152,7 @@ def order_quality(facts: OrderFacts, marks: OrderMarks, config: TcaConfig) -> Or
     execution_cost = None if marks.fills is None else _sum(_times(*fill) for fill in marks.fills)
     moved = None if decided is None or ended is None else facts.sign * (ended.mid - decided.mid)
     opportunity = _times(moved, unfilled, marks.ended_rate) if unfilled else 0.0
-    shortfall = _sum((execution_cost, opportunity, marks.fees_account, marks.financing_account))
+    shortfall = _sum((execution_cost, opportunity, marks.fees_account))
     notional = _times(
         None if decided is None else decided.mid, float(facts.quantity_units), marks.decided_rate
     )
@@ -187,7 +184,6 @@ def order_quality(facts: OrderFacts, marks: OrderMarks, config: TcaConfig) -> Or
         execution_cost_account=execution_cost,
         opportunity_cost_account=opportunity,
         fees_account=marks.fees_account,
-        financing_account=marks.financing_account,
         shortfall_account=shortfall,
         shortfall_bps=None if shortfall is None or not notional else shortfall / notional * _BPS,
         signal_to_send_ns=facts.signal_to_send_ns,

@@ -15,7 +15,7 @@ from domain.quality import ExecutionQuality, OrderQuality, QualityCode, QualityE
 from domain.ticks import TickArray
 from trading.tca.config import TcaConfig
 from trading.tca.corrections import is_correction, known_as
-from trading.tca.facts import fold, was_dealt
+from trading.tca.facts import fold, slicer, was_dealt
 from trading.tca.outliers import Outliers
 from trading.tca.snapshots import STATE_VERSION, MonitorState, dump, load
 from trading.tca.tape import BEGINNING_NS, QuoteTape, TapeState
@@ -169,20 +169,6 @@ class QualityMonitor:
         """
         return [*self._enter(execution), *self._collect()]
 
-    def on_financing(self, client_order_id: str, cost_account: float) -> None:
-        """Add swap that was charged while an order was worked; > 0 is a cost, account currency.
-
-        Raises
-        ------
-        Drop
-            If the order is not known, or already reported.
-        """
-        track = self._orders.get(client_order_id)
-        if track is None or track.reported:
-            msg = f"swap of order {client_order_id}, which is not being measured (any more)"
-            raise Drop(msg)
-        track.financing_account += cost_account
-
     def flush(self) -> list[Quality]:
         """Give out all that can be said at the end of the log: what it has not reached is unknown.
 
@@ -204,19 +190,14 @@ class QualityMonitor:
         dropped = tape.forget(tape.clock_ns - self.config.retention_ns)
         if dropped is not None:
             for track in self._orders.values():
-                facts = track.facts
-                if facts is None or facts.symbol != symbol or facts.decided_ns is None:
-                    continue
-                if track.span is None:
-                    track.forgotten += dropped.sums(facts.decided_ns, facts.ended_ns)
+                track.remember(dropped)
 
     def _learn(self, order: Order, algorithm: str) -> None:
         if not was_dealt(order):
             return
         self._check(order.symbol, f"order {order.client_order_id}")
         track = self._track(order.client_order_id)
-        if order.parent_id and not order.group_id:
-            algorithm = algorithm or self.config.algorithm
+        algorithm = algorithm or slicer(order, self.config)
         track.learn(fold(track.facts, order, algorithm), self._tapes, self.config)
         track.share(self._orders, self._tapes, self.config)
 

@@ -1,63 +1,29 @@
 """Execution quality afterwards: the same numbers from stored quotes, orders and executions.
 
-Whole tables at once instead of a bounded window: benchmarks are found by binary search in all
-quotes. What the monitor says as it happens, this says again.
+All orders and fills are known before the first quote, so each stretch of quotes answers what was
+asked of it and is forgotten. What the monitor says as it happens, this says again.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from domain.errors import BadUse
 from domain.orders import Execution, Order
 from domain.quality import ExecutionQuality, OrderQuality, QualityEvent
-from domain.ticks import TickArray, new_records
+from domain.ticks import TickArray
 from trading.tca.config import TcaConfig
 from trading.tca.corrections import is_correction, known_as
-from trading.tca.facts import OrderFacts, fold, was_dealt
+from trading.tca.facts import OrderFacts, fold, slicer, was_dealt
+from trading.tca.lookups import Agenda
 from trading.tca.outliers import Outliers
 from trading.tca.tape import QuoteTape, TapeState
 from trading.tca.tracks import FillTrack, OrderTrack
 
-Column = NDArray[Any]
-
-
-def tape_of(
-    ts_event_ns: Column,
-    bid: Column,
-    ask: Column,
-    bid_size: Column | None = None,
-    ask_size: Column | None = None,
-) -> TickArray:
-    """Return the columns of a table of good ticks (numpy, or pyarrow's ``to_numpy``) as records.
-
-    Parameters
-    ----------
-    ts_event_ns
-        Nanoseconds UTC as integers or ``datetime64``; they need not be sorted.
-    bid_size, ask_size
-        Base units; None: not stored.
-    """
-    records = new_records(len(ts_event_ns))
-    order = np.argsort(ts_event_ns, kind="stable")
-    # Cut to nanoseconds first: a datetime64 of another unit would count in that unit.
-    if np.issubdtype(ts_event_ns.dtype, np.datetime64):
-        ts_event_ns = ts_event_ns.astype("datetime64[ns]").astype(np.int64)
-    records["ts_event_ns"] = records["ts_recv_ns"] = ts_event_ns[order]
-    records["bid"], records["ask"] = bid[order], ask[order]
-    for name, size in (("bid_size", bid_size), ("ask_size", ask_size)):
-        records[name] = np.nan if size is None else size[order]
-    return records
-
 
 def evaluate(
     config: TcaConfig,
-    quotes: Mapping[str, TickArray],
+    quotes: Iterable[tuple[str, TickArray]],
     orders: Iterable[Order],
     executions: Iterable[Execution],
-    algorithms: Mapping[str, str] | None = None,
     until_ns: int | None = None,
 ) -> list[ExecutionQuality | OrderQuality | QualityEvent]:
     """Measure every fill and every closed order of some stored records.
@@ -65,15 +31,13 @@ def evaluate(
     Parameters
     ----------
     quotes
-        Good ticks by symbol, in the order of event time; also some minutes after the last fill, or
-        its markouts are unknown.
+        Stretches of good ticks with their symbol, those of one symbol in the order of its log; also
+        some minutes after the last fill, or its markouts are unknown. Only one is held at a time.
     orders
         Records of ``orders``, those of one order in their order.
     executions
         Records of ``executions`` in their order; one with ``execution_ref`` takes that one back, or
         stands in its place.
-    algorithms
-        Algorithm by client order id.
     until_ns
         Event time up to which the quotes are whole; None: to the last one of each symbol.
 
@@ -87,13 +51,13 @@ def evaluate(
     BadUse
         If a record is of a symbol without an instrument.
     """
-    tapes = {symbol: _whole(config, symbol, quotes, until_ns) for symbol in config.symbols}
+    tapes = {symbol: QuoteTape(config, TapeState(symbol)) for symbol in config.symbols}
     tracks: dict[str, OrderTrack] = {}
     facts: dict[str, OrderFacts] = {}
     for order in filter(was_dealt, orders):
         _check(config, order.symbol)
         name = order.client_order_id
-        facts[name] = fold(facts.get(name), order, (algorithms or {}).get(name, ""))
+        facts[name] = fold(facts.get(name), order, slicer(order, config))
     for name, fact in facts.items():
         tracks[name] = OrderTrack(name)
         tracks[name].learn(fact, tapes, config)
@@ -105,7 +69,8 @@ def evaluate(
         fills.append(FillTrack.of(execution, tapes, config))
     for track in list(tracks.values()):
         track.share(tracks, tapes, config)
-    return _reports(config, tapes, tracks, fills)
+    _answer(config, tapes, quotes, list(tracks.values()), fills, until_ns)
+    return _reports(config, tracks, fills)
 
 
 def _standing(
@@ -124,19 +89,48 @@ def _standing(
         yield from standing.values()
 
 
-def _reports(
+def _answer(
     config: TcaConfig,
     tapes: dict[str, QuoteTape],
-    tracks: dict[str, OrderTrack],
+    quotes: Iterable[tuple[str, TickArray]],
+    tracks: list[OrderTrack],
     fills: list[FillTrack],
-) -> list[ExecutionQuality | OrderQuality | QualityEvent]:
-    for track in tracks.values():
-        track.asked.answer(tapes, config, final=True)
+    until_ns: int | None,
+) -> None:
+    """Find all benchmarks in one passage of the quotes."""
+    agenda = Agenda([*(track.asked for track in tracks), *(fill.asked for fill in fills)])
+    for symbol, records in quotes:
+        tape = tapes.get(symbol)
+        if tape is None:
+            continue
+        tape.append(records)
+        agenda.answer(tape, config)
+        _keep_sums(tape, tapes, tracks)
+    for tape in tapes.values():
+        if until_ns is not None:
+            tape.clock_ns = max(tape.clock_ns, until_ns)
+        agenda.answer(tape, config)
+    for track in tracks:
         track.settle_span(tapes)
+
+
+def _keep_sums(tape: QuoteTape, tapes: dict[str, QuoteTape], tracks: list[OrderTrack]) -> None:
+    """Forget the quotes behind a tape's clock; orders keep the sums over them."""
+    lived = [track for track in tracks if track.lives_on(tape)]
+    for track in lived:
+        track.settle_span(tapes)
+    dropped = tape.forget(tape.clock_ns)
+    if dropped is not None:
+        for track in lived:
+            track.remember(dropped)
+
+
+def _reports(
+    config: TcaConfig, tracks: dict[str, OrderTrack], fills: list[FillTrack]
+) -> list[ExecutionQuality | OrderQuality | QualityEvent]:
     outliers = Outliers(config, [])
     found: list[ExecutionQuality | OrderQuality | QualityEvent] = []
     for fill in sorted(fills, key=FillTrack.place):
-        fill.asked.answer(tapes, config, final=True)
         beyond = fill.beyond_spread(config)
         quality = fill.report(tracks[fill.execution.client_order_id], config)
         found += [quality] if beyond is None else [beyond, quality]
@@ -146,17 +140,6 @@ def _reports(
         (quality for quality in closed if quality is not None),
         key=lambda quality: (quality.ts_event_ns, quality.client_order_id),
     )
-
-
-def _whole(
-    config: TcaConfig, symbol: str, quotes: Mapping[str, TickArray], until_ns: int | None
-) -> QuoteTape:
-    tape = QuoteTape(config, TapeState(symbol))
-    if symbol in quotes:
-        tape.append(quotes[symbol])
-    if until_ns is not None:
-        tape.clock_ns = max(tape.clock_ns, until_ns)
-    return tape
 
 
 def _check(config: TcaConfig, symbol: str) -> None:

@@ -10,7 +10,7 @@ from trading.tca.outliers import CostWindow
 from trading.tca.tape import TapeState
 from trading.tca.tracks import FillTrack, OrderTrack
 
-STATE_VERSION = 1
+STATE_VERSION = 2
 
 
 class MonitorState(msgspec.Struct, forbid_unknown_fields=True):
@@ -44,7 +44,7 @@ def load(plain: Mapping[str, Any] | None) -> MonitorState:
     if plain.get("v") != STATE_VERSION:
         msg = (
             f"execution quality snapshot version {plain.get('v')}, this reader knows "
-            f"{STATE_VERSION}: evaluate the stored records instead (trading.tca.query)"
+            f"{STATE_VERSION}: start a new run, and measure this one with aifx tca --recompute"
         )
         raise Corrupt(msg)
     try:

@@ -13,7 +13,7 @@ from trading.tca.facts import OrderFacts
 from trading.tca.lookups import Lookups, Tapes
 from trading.tca.market_time import after_market_time
 from trading.tca.measures import FillMarks, OrderMarks, fill_quality, order_quality
-from trading.tca.tape import Mark, Sums
+from trading.tca.tape import Forgotten, Mark, QuoteTape, Sums
 
 _ZERO = Decimal(0)
 
@@ -54,8 +54,6 @@ class OrderTrack(msgspec.Struct, forbid_unknown_fields=True):
         Sums of quotes of its life that the tape has dropped.
     span
         Sums of its whole life, once it has ended.
-    financing_account
-        Swap while it was worked; > 0 is a cost.
     reported
         True once its record was given out.
     """
@@ -66,7 +64,6 @@ class OrderTrack(msgspec.Struct, forbid_unknown_fields=True):
     asked: Lookups = msgspec.field(default_factory=Lookups)
     forgotten: Sums = Sums()
     span: Sums | None = None
-    financing_account: float = 0.0
     reported: bool = False
 
     def learn(self, facts: OrderFacts, tapes: Tapes, config: TcaConfig) -> None:
@@ -115,6 +112,19 @@ class OrderTrack(msgspec.Struct, forbid_unknown_fields=True):
         elif tape.clock_ns >= facts.ended_ns:
             self.span = self.forgotten + tape.sums(facts.decided_ns, facts.ended_ns)
 
+    def lives_on(self, tape: QuoteTape) -> bool:
+        """Say whether quotes that a tape has passed may still count for the order's span."""
+        facts = self.facts
+        if self.span is not None or facts is None or facts.symbol != tape.symbol:
+            return False
+        return facts.decided_ns is not None and facts.decided_ns <= tape.clock_ns
+
+    def remember(self, dropped: Forgotten) -> None:
+        """Keep the sums over what a tape has dropped of the order's life."""
+        facts = self.facts
+        if self.lives_on(dropped.tape) and facts is not None and facts.decided_ns is not None:
+            self.forgotten += dropped.sums(facts.decided_ns, facts.ended_ns)
+
     def knows_its_start(self) -> bool:
         """Say whether the benchmarks of decision and send are known, or known to be missing."""
         facts = self.facts
@@ -162,7 +172,6 @@ class OrderTrack(msgspec.Struct, forbid_unknown_fields=True):
             rates[1],
             fills,
             self._fees(config) if self.has_all_fills() else None,
-            self.financing_account,
             self.span or Sums(),
         )
         return order_quality(facts, marks, config)

@@ -9,7 +9,7 @@ from tests.trading.algos.floor import TUESDAY_NS
 
 def _filled(kind: type[Any], fields: dict[str, Any]) -> Any:
     known: dict[str, Any] = {name: None for name in kind.__struct_fields__ if name not in ("v",)}
-    known |= {"stale_benchmarks": 0, "financing_account": 0.0}
+    known |= {"stale_benchmarks": 0}
     known |= {
         "client_order_id": "o",
         "execution_id": "e",

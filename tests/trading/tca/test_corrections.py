@@ -48,7 +48,7 @@ def streamed(fills: list[Execution], before: int) -> list[Quality]:
 def test_a_correction_stands_in_the_place_of_what_it_corrects(fills: list[Execution]) -> None:
     """One fill at the corrected price, in the costs of its order too; the query says the same."""
     name = fills[-1].execution_id
-    for found in (streamed(fills, before=3), evaluate(CONFIG, {"EURUSD": TAPE}, DONE, fills)):
+    for found in (streamed(fills, before=3), evaluate(CONFIG, [("EURUSD", TAPE)], DONE, fills)):
         (fill,) = (one for one in found if isinstance(one, ExecutionQuality))
         assert (fill.execution_id, fill.price) == (name, D("1.1005"))
         (done,) = (one for one in found if isinstance(one, OrderQuality))
@@ -72,7 +72,7 @@ def test_a_second_correction_replaces_the_first() -> None:
         execution(2, "1.1003", execution_id="x3", execution_ref="x1"),
     ]
     fills = [*booked("x1", "x2", "x1"), *again]
-    for found in (streamed(fills, before=5), evaluate(CONFIG, {"EURUSD": TAPE}, DONE, fills)):
+    for found in (streamed(fills, before=5), evaluate(CONFIG, [("EURUSD", TAPE)], DONE, fills)):
         (fill,) = (one for one in found if isinstance(one, ExecutionQuality))
         assert (fill.execution_id, fill.price) == ("x3", D("1.1003"))
 

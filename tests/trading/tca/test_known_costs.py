@@ -175,7 +175,7 @@ def queried(
 ) -> list[Quality]:
     """Ask for all at once."""
     last_ns = int(FIVE_MINUTES_ON["ts_recv_ns"][0])
-    return evaluate(config, tapes, orders, fills, until_ns=last_ns)
+    return evaluate(config, tapes.items(), orders, fills, until_ns=last_ns)
 
 
 def agrees(record: ExecutionQuality | OrderQuality, expected: dict[str, object]) -> None:

@@ -21,6 +21,7 @@ from tests.trading.tca.tape import NOON, beat, execution, order, quotes
 from trading.tca.config import TcaConfig
 from trading.tca.monitor import Quality, QualityMonitor
 from trading.tca.query import evaluate
+from trading.tca.snapshots import STATE_VERSION
 
 D = Decimal
 CONFIG = TcaConfig("JPY", ("EURUSD", "USDJPY"), max_quote_age_ns=5 * SECOND_NS)
@@ -125,7 +126,7 @@ def in_order(found: list[Quality]) -> list[Quality]:
 def test_batches_lags_and_restarts_change_nothing_and_the_query_says_the_same(seed: int) -> None:
     """By the second or by minutes, records early or late, stopped and resumed: equal records."""
     tapes, orders, fills = made_up(seed)
-    once = in_order(evaluate(CONFIG, tapes, orders, fills))
+    once = in_order(evaluate(CONFIG, tapes.items(), orders, fills))
     assert sum(isinstance(one, ExecutionQuality) for one in once) == len(fills)
     assert sum(isinstance(one, OrderQuality) for one in once) == 8
     for batch_s, lag_s, restart in (
@@ -162,7 +163,7 @@ def test_ticks_in_disorder_within_the_lateness_change_nothing(cuts: list[int], s
         for start, end in pairwise(edges):
             found += monitor.on_quotes(symbol, records[start:end])
     found += monitor.flush()
-    assert in_order(found) == in_order(evaluate(CONFIG, tapes, orders, fills))
+    assert in_order(found) == in_order(evaluate(CONFIG, tapes.items(), orders, fills))
 
 
 def test_a_tick_that_comes_later_than_allowed_is_left_out_and_counted() -> None:
@@ -377,22 +378,6 @@ def test_a_leg_that_has_gone_silent_is_waited_for_so_long_and_no_longer() -> Non
     assert fill.arrival_slippage_pips == pytest.approx(1.0, abs=1e-9)
 
 
-def test_swap_while_an_order_is_worked_is_part_of_its_shortfall() -> None:
-    """Once the order is reported it comes too late."""
-    monitor = QualityMonitor(TcaConfig("USD", ("EURUSD",)))
-    for one in ORDER[:2]:
-        monitor.on_order(one)
-    monitor.on_financing("o1", 2.5)
-    monitor.on_order(ORDER[2])
-    monitor.on_execution(execution(1, "1.1002"))
-    found = monitor.on_quotes("EURUSD", np.concatenate([quotes([(0, "1.1", "1.1002")]), beat(2)]))
-    (whole,) = [one for one in found if isinstance(one, OrderQuality)]
-    assert whole.financing_account == 2.5
-    assert whole.shortfall_account == pytest.approx(12.5)
-    with pytest.raises(Drop, match="not being measured"):
-        monitor.on_financing("o1", 1.0)
-
-
 def test_memory_does_not_grow_with_the_tape() -> None:
     """Hours of quotes with a resting order, and orders that come and go: the state stays small."""
     monitor = QualityMonitor(TcaConfig("USD", ("EURUSD",), retention_ns=30 * SECOND_NS))
@@ -452,10 +437,10 @@ def test_what_cannot_be_measured_is_refused_with_a_reason() -> None:
     with pytest.raises(Drop, match="EURXXX"):
         monitor.on_execution(execution(0, "1.1", symbol="EURXXX"))
     with pytest.raises(BadUse, match="EURXXX"):
-        evaluate(CONFIG, {}, [order("initialized", 0, symbol="EURXXX")], [])
+        evaluate(CONFIG, [], [order("initialized", 0, symbol="EURXXX")], [])
     with pytest.raises(BadUse, match="outlier_z, size_buckets out of bounds"):
         replace(CONFIG, outlier_z=0, size_buckets=(2, 1))
     with pytest.raises(Corrupt, match="version 9"):
         QualityMonitor(CONFIG, {"v": 9})
     with pytest.raises(Corrupt, match="cannot be read"):
-        QualityMonitor(CONFIG, {"v": 1})
+        QualityMonitor(CONFIG, {"v": STATE_VERSION})

@@ -24,7 +24,7 @@ def fill(
         one
         for one in evaluate(
             TcaConfig("USD", ()),
-            {},
+            [],
             [],
             [execution(1, "1.1", str(units), execution_id, execution_id)],
         )
@@ -39,7 +39,7 @@ def done(name: str, filled: int, status: str = "filled", **fields: object) -> Or
         one
         for one in evaluate(
             TcaConfig("USD", ()),
-            {},
+            [],
             [order("initialized", 0, name), order("rejected", 1, name)],
             [],
         )
