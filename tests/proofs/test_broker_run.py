@@ -33,10 +33,10 @@ def oanda(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OandaServ
             "TOKEN_FILE": str(token),
         }.items():
             monkeypatch.setenv(f"AIFX__BROKER__{name}", value)
-        # The broker lives on the wall clock, and the tape is 1,800 times as fast: what is a
+        # The broker lives on the wall clock, and the tape is 600 times as fast: what is a
         # runaway strategy for the one is an ordinary day for the other.
         monkeypatch.setenv("AIFX__RISK__MAX_EXECUTIONS", "100000")
-        # A second of a busy machine is half an hour of the tape: what is late is another test's.
+        # A second of a busy machine is ten minutes of the tape: what is late is another test's.
         monkeypatch.setenv("AIFX__EXECUTION__MAX_SIGNAL_AGE_MS", "60000")
         monkeypatch.setenv("AIFX__EXECUTION__DEGRADED_AFTER_MS", "0")
         yield server
@@ -56,7 +56,7 @@ def test_a_recorded_day_is_traded_at_oanda(
             "--kafka",
             kafka_bootstrap,
             "--speed",
-            "1800",
+            "600",
             data=data,
         )
     assert ended.code == 0, ended.output[-3000:]
