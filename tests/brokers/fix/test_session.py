@@ -429,10 +429,12 @@ def test_engine_that_fails_begins_the_session_anew(
 def test_engine_leaves_ctrl_c_as_it_was() -> None:
     """Loading it must not take away the handler that ends the process in order."""
     script = (
-        "import os, signal, brokers.fix.engine\n"
+        "import os, signal, time, brokers.fix.engine\n"
         "try:\n"
         "    os.kill(os.getpid(), signal.SIGINT)\n"
-        "    signal.pause()\n"
+        # Another thread may take the signal: then nothing would end a pause of this one.
+        "    while True:\n"
+        "        time.sleep(0.01)\n"
         "except KeyboardInterrupt:\n"
         "    print('handled')\n"
     )
