@@ -60,13 +60,8 @@ def draft_of(fact: Fact) -> Draft:
     payload = _encode(fact)
     match fact:
         case Order():
-            return Draft(
-                ORDER,
-                f"order/{fact.client_order_id}",
-                fact.ts_event_ns,
-                fact.ts_recv_ns,
-                payload,
-            )
+            key = f"order/{fact.client_order_id}"
+            return Draft(ORDER, key, fact.ts_event_ns, fact.ts_recv_ns, payload)
         case OrderEvent():
             # The same report twice is one entry; a report that differs in anything is another.
             key = f"{fact.client_order_id}/{fact.kind}/{digest(payload.decode())}"

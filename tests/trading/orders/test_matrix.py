@@ -1,6 +1,7 @@
 """Every event in every status, as one table that can be laid beside the contract."""
 
 from itertools import product
+from typing import get_args
 
 import pytest
 
@@ -10,21 +11,7 @@ from tests.trading.orders.making import event
 from tests.trading.orders.statuses import STATES, plain_fields
 from trading.orders.machine import Verdict, apply
 
-COLUMNS: tuple[OrderStatus, ...] = (
-    "initialized",
-    "denied",
-    "pending_new",
-    "accepted",
-    "triggered",
-    "partially_filled",
-    "pending_replace",
-    "pending_cancel",
-    "suspended",
-    "filled",
-    "canceled",
-    "expired",
-    "rejected",
-)
+COLUMNS: tuple[OrderStatus, ...] = get_args(OrderStatus)
 
 MATRIX = """
 risk_deny          T01  -    -    -    -    -    -    -    -    -    -    -    -
